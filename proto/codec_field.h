@@ -1,0 +1,22 @@
+/* Inside the codec: how each kind of field lies in a message struct. */
+#ifndef PAWL_PROTO_CODEC_FIELD_H
+#define PAWL_PROTO_CODEC_FIELD_H
+
+#include "proto/codec.h"
+#include "proto/limits.h"
+
+/* Bytes of one element of the field's kind in memory. */
+size_t field_element_bytes(const struct field *field);
+
+/* Bytes of a string, binary or value: a list's max counts its elements instead. */
+static inline size_t field_bytes_max(const struct field *field)
+{
+    return field->max != 0 && !field->is_list ? field->max : FRAME_BYTES_MAX;
+}
+
+static inline size_t field_count_max(const struct field *field)
+{
+    return field->max != 0 ? field->max : FRAME_BYTES_MAX;
+}
+
+#endif
