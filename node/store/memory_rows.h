@@ -1,0 +1,98 @@
+/* Inside memory: a row with its versions, and the lists and indexes that hold it.
+ *
+ * 1. A row has at least one version, newest first. At most one of them, the oldest, is clean (index <= flushed).
+ * 2. A row whose newest version is clean stands in the list of use; every version that is not clean stands
+ *    in the list of dirty versions, ascending by index.
+ * 3. A row outside its table's tree (is_listed false) is deleted at every level that can be read, so scans
+ *    lose nothing; they take rows deleted for good out of the tree as they meet them.
+ *
+ * Only the files of memory include this.
+ */
+#ifndef PAWL_NODE_MEMORY_ROWS_H
+#define PAWL_NODE_MEMORY_ROWS_H
+
+#include "node/store/memory.h"
+#include "node/store/ranges.h"
+#include "node/store/row_tree.h"
+
+struct memory_version {
+    struct memory_version *newer, *older;  /* of the same row */
+    struct memory_version *before, *after; /* in the list of dirty versions */
+    struct memory_row *row;
+    uint64_t index; /* that wrote it; 0: it was loaded */
+    uint32_t size;
+    bool is_deleted;
+    uint8_t value[];
+};
+
+struct memory_row {
+    struct memory_row *chain; /* next in its hash bucket */
+    uint64_t hash;
+    uint64_t prefix;                         /* row_prefix of its key */
+    struct memory_row *used_before;          /* used longer ago */
+    struct memory_row *used_after;
+    struct memory_version *newest, *oldest;
+    size_t bytes; /* the row with all its versions and its places in the indexes */
+    uint16_t key_size;
+    uint8_t table;
+    bool is_clean;
+    bool is_listed;
+    uint8_t key[];
+};
+
+struct memory {
+    struct memory_options options;
+    uint64_t flushed, committed;
+    uint64_t forgotten; /* the newest change that memory no longer shows; older labels are refused */
+    uint64_t use_count; /* a clock for the use of ranges */
+    struct memory_row **buckets;
+    size_t bucket_count; /* a power of two */
+    struct row_tree trees[TABLE_COUNT];
+    struct range_list ranges[TABLE_COUNT];
+    struct memory_row *used_oldest, *used_newest;
+    struct memory_version *dirty_first, *dirty_last;
+    size_t row_count, version_count;
+    size_t clean_bytes, dirty_bytes;
+};
+
+static inline struct bytes memory_row_key(const struct memory_row *row)
+{
+    return (struct bytes){row->key, row->key_size};
+}
+
+static inline struct bytes memory_version_value(const struct memory_version *version)
+{
+    return (struct bytes){version->value, version->size};
+}
+
+/* The newest version that may be read at the level, or NULL. */
+const struct memory_version *memory_version_at(const struct memory *memory,
+                                               const struct memory_row *row,
+                                               enum memory_level level);
+
+/* NULL: memory has no such row. */
+struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
+                                   struct bytes key);
+/* The row, made if need be; a new one has no version yet and must get one or be forgotten. NULL: no memory. */
+struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key);
+/* Into the table's tree, out of it. False: no memory. */
+bool memory_row_list(struct memory *memory, struct memory_row *row);
+void memory_row_unlist(struct memory *memory, struct memory_row *row);
+/* The row with its versions is gone from every list and index. */
+void memory_row_forget(struct memory *memory, struct memory_row *row);
+/* It was used now: the last to be evicted. Only a clean row. */
+void memory_row_touch(struct memory *memory, struct memory_row *row);
+/* Set is_clean by the newest version, and stand in the list of use or not. */
+void memory_row_settle(struct memory *memory, struct memory_row *row);
+
+/* A new version at the top (dirty), or at the bottom (a clean copy). False: no memory. */
+bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
+                         bool is_deleted, struct bytes value);
+bool memory_version_put_under(struct memory *memory, struct memory_row *row, bool is_deleted,
+                              struct bytes value);
+/* Remove one version; the row may be left without any. */
+void memory_version_remove(struct memory *memory, struct memory_version *version);
+/* Out of the list of dirty versions. */
+void memory_version_unlink_dirty(struct memory *memory, struct memory_version *version);
+
+#endif
