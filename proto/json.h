@@ -19,7 +19,7 @@ enum json_layout { JSON_COMPACT, JSON_INDENTED /* two spaces */ };
 /* Append the text of a checked value. Binary prints as a base64 string. No newline at the end. */
 void json_write(struct bytes value, enum json_layout layout, struct buffer *text_out);
 /* One number as JSON prints it, NUL-terminated; for other printers of numbers. Infinities print as
- * the largest finite float64, as jq does. */
+ * the largest finite float64, as jq does. It reads back as an equal value, whatever the locale. */
 void json_format_float(double real, char text_out[32]);
 
 #endif

@@ -43,7 +43,7 @@ static size_t ascii_prefix(const uint8_t *at, size_t size)
     return i;
 }
 
-bool utf8_is_valid(struct bytes text)
+size_t utf8_valid_size(struct bytes text)
 {
     size_t i = 0;
     while (i < text.size) {
@@ -52,10 +52,15 @@ bool utf8_is_valid(struct bytes text)
             break;
         const size_t size = sequence_size(text.data + i, text.size - i);
         if (size == 0)
-            return false;
+            break;
         i += size;
     }
-    return true;
+    return i;
+}
+
+bool utf8_is_valid(struct bytes text)
+{
+    return utf8_valid_size(text) == text.size;
 }
 
 struct bytes utf8_cut(struct bytes text, size_t size_max)

@@ -107,6 +107,8 @@ extern const struct bytes value_empty_map;
 
 /* UTF-8 without surrogates, overlong forms or code points past U+10FFFF. */
 bool utf8_is_valid(struct bytes text);
+/* The bytes before the first that makes it invalid; text.size when there is none. */
+size_t utf8_valid_size(struct bytes text);
 /* The longest prefix of at most size_max bytes that ends between two characters; for messages. */
 struct bytes utf8_cut(struct bytes text, size_t size_max);
 
