@@ -49,4 +49,7 @@
 #define CONNECTION_REQUESTS_MAX 1024 /* unanswered requests of one connection */
 #define MEMBERS_MAX             9
 
+/* Rows in memory */
+#define MEMORY_RANGES_MAX 1024 /* covered ranges of one table; past it the one used longest ago is given up */
+
 #endif

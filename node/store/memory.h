@@ -1,12 +1,15 @@
-/* Rows in memory, over the store: clean copies, the window (committed, not flushed) and the head (the
- * leader's own entries, not committed).
+/* Rows in memory, over the store: clean copies, the window (committed, not flushed) and the head
+ * (the leader's own entries, not committed).
  *
- * 1. Every version of a row carries the index that wrote it. Committing is a moved mark, dropping the head
- *    removes versions above it, flushing turns the newest version up to G into a clean copy.
- * 2. A read never guesses: a row is found, known to be absent, or PAWL_E_NOT_LOADED with what is missing noted.
+ * 1. Every version of a row carries the index that wrote it. Committing is a moved mark, dropping
+ * the head removes versions above it, flushing turns the newest version up to G into a clean copy.
+ * 2. A read never guesses: a row is found, known to be absent, or PAWL_E_NOT_LOADED with what is
+ * missing noted.
  * 3. Absence is known inside covered ranges and for keys that were loaded or deleted one by one.
- * 4. A load is labelled with the index of its snapshot; one that is older than the last drop is refused.
- * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; window and head never are.
+ * 4. A load is labelled with the index of its snapshot; one that is older than the last drop is
+ * refused.
+ * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; window and head never
+ * are.
  *
  * One thread: the replica loop. No I/O. One struct per partition.
  */
@@ -22,6 +25,7 @@ struct memory_options {
     size_t clean_bytes_max; /* keys, values and bookkeeping of clean copies */
     uint64_t flushed_index; /* of the store at start */
     bool is_store_empty;    /* a new store: every absence is known */
+    uint64_t hash_seed; /* secret where strangers choose keys; decides nothing that can be seen */
 };
 
 /* NULL: no memory. */
@@ -38,8 +42,8 @@ struct memory_missing {
 
 enum memory_level { MEMORY_COMMITTED, MEMORY_HEAD };
 
-/* A view for one command. Values are borrowed from memory until the next change to it. The first miss
- * is noted in missing (and is_missing set); the arena holds its keys. */
+/* A view for one command. Values are borrowed from memory until the next change to it. The first
+ * miss is noted in missing (and is_missing set); the arena holds its keys. */
 struct memory_reader {
     struct memory *memory;
     enum memory_level level;
@@ -51,7 +55,8 @@ struct view memory_view(struct memory_reader *reader);
 
 /* One entry's writes, all at its index; indexes rise. A leader writes them as head when it appends
  * (index > committed), a follower when it commits (then memory_commit). Values are copied.
- * PAWL_E_NO_MEMORY: end the process. */
+ * PAWL_E_INVALID: a table or key that cannot be; nothing is written. PAWL_E_NO_MEMORY: end the
+ * process. */
 MUST_USE enum pawl_error memory_write(struct memory *memory, uint64_t index,
                                       const struct row_write *writes, size_t write_count);
 /* Versions up to index are committed: window. */
@@ -59,18 +64,22 @@ void memory_commit(struct memory *memory, uint64_t index);
 /* Remove every version above the committed index. */
 void memory_drop_head(struct memory *memory);
 
-/* The net change of the window up to index (<= committed): the newest version <= index of every dirty row,
- * ascending by (table, key), rows born and dead inside the window left out. Copied into the arena, so that
- * another thread may write it out. */
+/* The net change of the window up to index (<= committed): the newest version <= index of every
+ * dirty row, ascending by (table, key), rows born and dead inside the window left out. Copied into
+ * the arena, so that another thread may write it out. One flush at a time: the next seal comes
+ * after memory_flushed, or after a flush that wrote nothing. PAWL_E_NO_MEMORY: the arena is full;
+ * seal a smaller index. */
 MUST_USE enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena *arena,
                                      struct row_write **writes_out, size_t *count_out);
 /* The store now has everything up to index: those versions become clean copies. */
 void memory_flushed(struct memory *memory, uint64_t index);
 uint64_t memory_flushed_index(const struct memory *memory);
 
-/* The outcome of loading `missing` from a snapshot as of label: rows found in the range (for a key: one or none).
- * covered_end: up to where the range was read whole (exclusive; size 0: to its end); a range that holds
- * more rows than were loaded is covered only that far. PAWL_E_STALE: load again, nothing changed. */
+/* The outcome of loading `missing` from a snapshot as of label: rows found in the range (for a key:
+ * one or none). covered_end: up to where the range was read whole (exclusive; size 0: to its end);
+ * a range that holds more rows than were loaded is covered only that far. The loader may widen what
+ * was missed: a key to a range around it, so that the next absences are known too. PAWL_E_STALE:
+ * load again, nothing changed. PAWL_E_NO_MEMORY: end the process. */
 MUST_USE enum pawl_error memory_loaded(struct memory *memory, uint64_t label,
                                        const struct memory_missing *missing, const struct row *rows,
                                        size_t row_count, struct bytes covered_end);

@@ -1,10 +1,11 @@
 /* Inside memory: a row with its versions, and the lists and indexes that hold it.
  *
- * 1. A row has at least one version, newest first. At most one of them, the oldest, is clean (index <= flushed).
- * 2. A row whose newest version is clean stands in the list of use; every version that is not clean stands
- *    in the list of dirty versions, ascending by index.
- * 3. A row outside its table's tree (is_listed false) is deleted at every level that can be read, so scans
- *    lose nothing; they take rows deleted for good out of the tree as they meet them.
+ * 1. A row has at least one version, newest first. At most one of them, the oldest, is clean (index
+ * <= flushed).
+ * 2. A row whose newest version is clean stands in the list of use; every version that is not clean
+ * stands in the list of dirty versions, ascending by index.
+ * 3. A row outside its table's tree (is_listed false) is deleted at every level that can be read,
+ * so scans lose nothing; they take rows deleted for good out of the tree as they meet them.
  *
  * Only the files of memory include this.
  */
@@ -28,9 +29,10 @@ struct memory_version {
 struct memory_row {
     struct memory_row *chain; /* next in its hash bucket */
     uint64_t hash;
-    uint64_t prefix;                         /* row_prefix of its key */
-    struct memory_row *used_before;          /* used longer ago */
+    uint64_t prefix;                /* row_prefix of its key */
+    struct memory_row *used_before; /* used longer ago */
     struct memory_row *used_after;
+    uint64_t used; /* when, by use_count */
     struct memory_version *newest, *oldest;
     size_t bytes; /* the row with all its versions and its places in the indexes */
     uint16_t key_size;
@@ -43,8 +45,9 @@ struct memory_row {
 struct memory {
     struct memory_options options;
     uint64_t flushed, committed;
-    uint64_t forgotten; /* the newest change that memory no longer shows; older labels are refused */
-    uint64_t use_count; /* a clock for the use of ranges */
+    uint64_t
+        forgotten; /* the newest change that memory no longer shows; older labels are refused */
+    uint64_t use_count; /* the clock of use, of rows and ranges */
     struct memory_row **buckets;
     size_t bucket_count; /* a power of two */
     struct row_tree trees[TABLE_COUNT];
@@ -73,7 +76,8 @@ const struct memory_version *memory_version_at(const struct memory *memory,
 /* NULL: memory has no such row. */
 struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
                                    struct bytes key);
-/* The row, made if need be; a new one has no version yet and must get one or be forgotten. NULL: no memory. */
+/* The row, made if need be; a new one has no version yet and must get one or be forgotten. NULL: no
+ * memory. */
 struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key);
 /* Into the table's tree, out of it. False: no memory. */
 bool memory_row_list(struct memory *memory, struct memory_row *row);

@@ -124,7 +124,7 @@ bool ranges_add(struct range_list *list, struct bytes begin, struct bytes end, u
     return true;
 }
 
-void ranges_cut(struct range_list *list, struct bytes key, struct ranges_cut keep)
+void ranges_cut(struct range_list *list, struct bytes key, struct range_keep keep)
 {
     struct range *whole = ranges_find(list, key);
     size_t at = (size_t)(whole - list->range);
@@ -136,8 +136,8 @@ void ranges_cut(struct range_list *list, struct bytes key, struct ranges_cut kee
     bool is_able = before.begin.data != NULL && before.end.data != NULL &&
                    after.begin.data != NULL && after.end.data != NULL;
     ranges_remove(list, at);
-    bool has_after = is_able && keep.keep_after && key_is_before_end(after.begin, after.end);
-    bool has_before = is_able && keep.keep_before && bytes_compare(before.begin, before.end) < 0;
+    bool has_after = is_able && keep.after && key_is_before_end(after.begin, after.end);
+    bool has_before = is_able && keep.before && bytes_compare(before.begin, before.end) < 0;
     if (has_after && list_reserve(list))
         list_insert(list, at, after);
     else

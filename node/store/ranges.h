@@ -2,7 +2,8 @@
  *
  * 1. Ranges are half open, ascending, apart (two that touch are one) and never empty.
  * 2. An end of size 0 is the table's end; a begin of size 0 is its beginning.
- * 3. Adding never fails for want of count: past MEMORY_RANGES_MAX the caller drops the one used longest ago.
+ * 3. Adding never fails for want of count: past MEMORY_RANGES_MAX the caller drops the one used
+ * longest ago.
  */
 #ifndef PAWL_NODE_RANGES_H
 #define PAWL_NODE_RANGES_H
@@ -33,12 +34,12 @@ struct range *ranges_find(const struct range_list *list, struct bytes key);
 size_t ranges_rank(const struct range_list *list, struct bytes key);
 /* Cover [begin, end) too, joining what it meets. False: no memory, nothing changed. */
 bool ranges_add(struct range_list *list, struct bytes begin, struct bytes end, uint64_t used);
-/* Take key, which is covered, out of its range. What is left before it or after it stays covered only if
- * asked for. With no memory the whole range goes. */
-struct ranges_cut {
-    bool keep_before, keep_after;
+/* Take key, which is covered, out of its range. What is left before it or after it stays covered
+ * only if asked for. With no memory the whole range goes. */
+struct range_keep {
+    bool before, after;
 };
-void ranges_cut(struct range_list *list, struct bytes key, struct ranges_cut keep);
+void ranges_cut(struct range_list *list, struct bytes key, struct range_keep keep);
 void ranges_remove(struct range_list *list, size_t at);
 /* The position of the range used longest ago; the list is not empty. */
 size_t ranges_oldest(const struct range_list *list);

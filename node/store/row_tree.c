@@ -121,7 +121,8 @@ static void leaf_unchain(struct tree_node *leaf)
         leaf->after->before = leaf->before;
 }
 
-/* Split a full child. Keys mostly rise, so a node that is split by a key past its end stays full. */
+/* Split a full child. Keys mostly rise, so a node that is split by a key past its end stays full.
+ */
 static bool child_split(struct tree_node *parent, unsigned at, const struct memory_row *row)
 {
     struct tree_node *left = parent->child[at];

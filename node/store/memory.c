@@ -1,0 +1,366 @@
+#include "node/store/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "node/store/memory_rows.h"
+#include "proto/limits.h"
+
+/* About one bucket for each row that the clean copies may come to. */
+static size_t buckets_for(size_t clean_bytes_max)
+{
+    const size_t row_bytes = 256, count_max = (size_t)1 << 24;
+    size_t count = 1024;
+    while (count < count_max && count < clean_bytes_max / row_bytes)
+        count *= 2;
+    return count;
+}
+
+static bool cover_everything(struct memory *memory)
+{
+    struct bytes whole = {NULL, 0};
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        if (!ranges_add(&memory->ranges[i], whole, whole, 0))
+            return false;
+    return true;
+}
+
+struct memory *memory_new(const struct memory_options *options)
+{
+    struct memory *memory = calloc(1, sizeof *memory);
+    if (memory == NULL)
+        return NULL;
+    memory->options = *options;
+    memory->flushed = memory->committed = memory->forgotten = options->flushed_index;
+    memory->bucket_count = buckets_for(options->clean_bytes_max);
+    memory->buckets = calloc(memory->bucket_count, sizeof *memory->buckets);
+    bool is_made =
+        memory->buckets != NULL && (!options->is_store_empty || cover_everything(memory));
+    if (is_made)
+        return memory;
+    memory_free(memory);
+    return NULL;
+}
+
+static void row_free(struct memory_row *row)
+{
+    while (row->newest != NULL) {
+        struct memory_version *version = row->newest;
+        row->newest = version->older;
+        free(version);
+    }
+    free(row);
+}
+
+void memory_free(struct memory *memory)
+{
+    if (memory == NULL)
+        return;
+    for (size_t i = 0; memory->buckets != NULL && i < memory->bucket_count; i++) {
+        while (memory->buckets[i] != NULL) {
+            struct memory_row *row = memory->buckets[i];
+            memory->buckets[i] = row->chain;
+            row_free(row);
+        }
+    }
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        row_tree_done(&memory->trees[i]);
+        ranges_done(&memory->ranges[i]);
+    }
+    free(memory->buckets);
+    free(memory);
+}
+
+static void forget_up_to(struct memory *memory, uint64_t index)
+{
+    if (index > memory->forgotten)
+        memory->forgotten = index;
+}
+
+/* A part of a range in which no row is left is given up, except the one where new keys are added.
+ */
+static void uncover_key(struct memory *memory, const struct memory_row *row, struct range *range)
+{
+    const struct row_tree *tree = &memory->trees[row->table];
+    struct bytes key = memory_row_key(row);
+    const struct memory_row *before = row_tree_before(tree, key);
+    struct tree_cursor cursor = row_tree_seek(tree, key);
+    if (row_tree_at(cursor) == row)
+        row_tree_next(&cursor);
+    const struct memory_row *after = row_tree_at(cursor);
+    struct range_keep keep = {
+        .before = before != NULL && bytes_compare(memory_row_key(before), range->begin) >= 0,
+        .after = range->end.size == 0 ||
+                 (after != NULL && key_is_before_end(memory_row_key(after), range->end)),
+    };
+    forget_up_to(memory, range->deleted_index);
+    ranges_cut(&memory->ranges[row->table], key, keep);
+}
+
+static void ranges_bound(struct memory *memory, enum row_table table)
+{
+    struct range_list *list = &memory->ranges[table];
+    while (list->count > MEMORY_RANGES_MAX) {
+        size_t oldest = ranges_oldest(list);
+        forget_up_to(memory, list->range[oldest].deleted_index);
+        ranges_remove(list, oldest);
+    }
+}
+
+static void row_evict(struct memory *memory, struct memory_row *row)
+{
+    const struct memory_version *version = row->newest;
+    struct range *range = ranges_find(&memory->ranges[row->table], memory_row_key(row));
+    if (range != NULL && version->is_deleted) {
+        /* The range itself says that the row is absent. */
+        if (version->index > range->deleted_index)
+            range->deleted_index = version->index;
+    } else {
+        forget_up_to(memory, version->index);
+        if (range != NULL)
+            uncover_key(memory, row, range);
+    }
+    enum row_table table = row->table;
+    memory_row_forget(memory, row);
+    ranges_bound(memory, table);
+}
+
+/* Down to the bound, oldest use first; what was used after this stays. */
+static void evict(struct memory *memory, uint64_t used)
+{
+    while (memory->clean_bytes > memory->options.clean_bytes_max && memory->used_oldest != NULL &&
+           memory->used_oldest->used <= used)
+        row_evict(memory, memory->used_oldest);
+}
+
+static bool write_is_sound(const struct row_write *write)
+{
+    return write->table < TABLE_COUNT && write->key.size > 0 &&
+           write->key.size <= ROW_KEY_BYTES_MAX && write->value.size <= UINT32_MAX;
+}
+
+static bool write_one(struct memory *memory, uint64_t index, const struct row_write *write)
+{
+    struct memory_row *row = memory_row_ensure(memory, write->table, write->key);
+    if (row == NULL)
+        return false;
+    struct bytes value = write->is_deleted ? (struct bytes){NULL, 0} : write->value;
+    struct memory_version *same_entry = row->newest;
+    if (!memory_version_push(memory, row, index, write->is_deleted, value)) {
+        if (row->newest == NULL)
+            memory_row_forget(memory, row);
+        return false;
+    }
+    if (same_entry != NULL && same_entry->index == index)
+        memory_version_remove(memory, same_entry);
+    return write->is_deleted || memory_row_list(memory, row);
+}
+
+enum pawl_error memory_write(struct memory *memory, uint64_t index, const struct row_write *writes,
+                             size_t write_count)
+{
+    assert(index > memory->committed);
+    assert(memory->dirty_last == NULL || index >= memory->dirty_last->index);
+    for (size_t i = 0; i < write_count; i++)
+        if (!write_is_sound(&writes[i]))
+            return PAWL_E_INVALID;
+    for (size_t i = 0; i < write_count; i++)
+        if (!write_one(memory, index, &writes[i]))
+            return PAWL_E_NO_MEMORY;
+    return PAWL_OK;
+}
+
+void memory_commit(struct memory *memory, uint64_t index)
+{
+    assert(index >= memory->committed);
+    memory->committed = index;
+}
+
+void memory_drop_head(struct memory *memory)
+{
+    while (memory->dirty_last != NULL && memory->dirty_last->index > memory->committed) {
+        struct memory_row *row = memory->dirty_last->row;
+        memory_version_remove(memory, memory->dirty_last);
+        if (row->newest == NULL)
+            memory_row_forget(memory, row);
+        else
+            memory_row_settle(memory, row);
+    }
+    evict(memory, memory->use_count);
+}
+
+/* Whether the store is known to have no such row as of the last flush. */
+static bool is_absent_in_store(const struct memory *memory, const struct memory_row *row)
+{
+    if (row->oldest->index <= memory->flushed)
+        return row->oldest->is_deleted;
+    return ranges_find(&memory->ranges[row->table], memory_row_key(row)) != NULL;
+}
+
+static bool is_sealed(const struct memory *memory, uint64_t index,
+                      const struct memory_version *version)
+{
+    bool is_superseded = version->newer != NULL && version->newer->index <= index;
+    return !is_superseded && !(version->is_deleted && is_absent_in_store(memory, version->row));
+}
+
+static int row_order(const void *a, const void *b)
+{
+    const struct memory_row *left = (*(const struct memory_version *const *)a)->row;
+    const struct memory_row *right = (*(const struct memory_version *const *)b)->row;
+    if (left->table != right->table)
+        return left->table < right->table ? -1 : 1;
+    if (left->prefix != right->prefix)
+        return left->prefix < right->prefix ? -1 : 1;
+    return bytes_compare(memory_row_key(left), memory_row_key(right));
+}
+
+static bool copy_write(const struct memory_version *version, struct arena *arena,
+                       struct row_write *write_out)
+{
+    const struct memory_row *row = version->row;
+    uint8_t *at = arena_alloc(arena, (size_t)row->key_size + version->size);
+    if (at == NULL)
+        return false;
+    memcpy(at, row->key, row->key_size);
+    memcpy(at + row->key_size, version->value, version->size);
+    *write_out = (struct row_write){
+        .table = row->table,
+        .is_deleted = version->is_deleted,
+        .key = bytes_of(at, row->key_size),
+        .value = bytes_of(at + row->key_size, version->size),
+    };
+    return true;
+}
+
+enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena *arena,
+                            struct row_write **writes_out, size_t *count_out)
+{
+    assert(index >= memory->flushed && index <= memory->committed);
+    size_t count = 0;
+    const struct memory_version *version = memory->dirty_first;
+    for (; version != NULL && version->index <= index; version = version->after)
+        count += is_sealed(memory, index, version) ? 1 : 0;
+    const struct memory_version **sealed =
+        arena_array(arena, count, sizeof(struct memory_version *));
+    struct row_write *writes = arena_array(arena, count, sizeof *writes);
+    if (sealed == NULL || writes == NULL)
+        return PAWL_E_NO_MEMORY;
+    count = 0;
+    version = memory->dirty_first;
+    for (; version != NULL && version->index <= index; version = version->after)
+        if (is_sealed(memory, index, version))
+            sealed[count++] = version;
+    qsort(sealed, count, sizeof(struct memory_version *), row_order);
+    for (size_t i = 0; i < count; i++)
+        if (!copy_write(sealed[i], arena, &writes[i]))
+            return PAWL_E_NO_MEMORY;
+    *writes_out = writes;
+    *count_out = count;
+    return PAWL_OK;
+}
+
+/* The version is in the store, and it is the row's newest there. */
+static void version_became_clean(struct memory *memory, struct memory_version *version)
+{
+    struct memory_row *row = version->row;
+    while (version->older != NULL)
+        memory_version_remove(memory, version->older);
+    if (version->newer != NULL)
+        return;
+    struct range *range =
+        version->is_deleted ? ranges_find(&memory->ranges[row->table], memory_row_key(row)) : NULL;
+    if (range == NULL) {
+        memory_row_settle(memory, row);
+        return;
+    }
+    if (version->index > range->deleted_index)
+        range->deleted_index = version->index;
+    memory_row_forget(memory, row);
+}
+
+void memory_flushed(struct memory *memory, uint64_t index)
+{
+    assert(index >= memory->flushed && index <= memory->committed);
+    memory->flushed = index;
+    while (memory->dirty_first != NULL && memory->dirty_first->index <= index) {
+        struct memory_version *version = memory->dirty_first;
+        memory_version_unlink_dirty(memory, version);
+        bool is_superseded = version->newer != NULL && version->newer->index <= index;
+        if (!is_superseded)
+            version_became_clean(memory, version);
+    }
+    evict(memory, memory->use_count);
+}
+
+uint64_t memory_flushed_index(const struct memory *memory)
+{
+    return memory->flushed;
+}
+
+/* Take one row of a load (is_absent: its absence) unless memory knows better. */
+static bool load_one(struct memory *memory, uint64_t label, enum row_table table, struct bytes key,
+                     bool is_absent, struct bytes value)
+{
+    struct memory_row *row = memory_row_find(memory, table, key);
+    bool is_known =
+        row != NULL && (row->oldest->index <= memory->flushed || row->oldest->index <= label);
+    if (is_known || ranges_find(&memory->ranges[table], key) != NULL) {
+        if (row != NULL && row->is_clean)
+            memory_row_touch(memory, row);
+        return true;
+    }
+    row = memory_row_ensure(memory, table, key);
+    if (row == NULL)
+        return false;
+    if (!memory_version_put_under(memory, row, is_absent, value)) {
+        if (row->newest == NULL)
+            memory_row_forget(memory, row);
+        return false;
+    }
+    return is_absent || memory_row_list(memory, row);
+}
+
+static bool load_range(struct memory *memory, const struct memory_missing *missing,
+                       struct bytes covered_end)
+{
+    struct bytes end = covered_end.size > 0 ? covered_end : missing->end;
+    if (!key_is_before_end(missing->begin, end))
+        return true;
+    if (!ranges_add(&memory->ranges[missing->table], missing->begin, end, ++memory->use_count))
+        return false;
+    ranges_bound(memory, missing->table);
+    return true;
+}
+
+enum pawl_error memory_loaded(struct memory *memory, uint64_t label,
+                              const struct memory_missing *missing, const struct row *rows,
+                              size_t row_count, struct bytes covered_end)
+{
+    assert(label <= memory->committed);
+    if (label < memory->forgotten)
+        return PAWL_E_STALE;
+    uint64_t used_before = memory->use_count;
+    for (size_t i = 0; i < row_count; i++)
+        if (!load_one(memory, label, missing->table, rows[i].key, false, rows[i].value))
+            return PAWL_E_NO_MEMORY;
+    struct bytes none = {NULL, 0};
+    bool is_absence = !missing->is_range && row_count == 0;
+    if (is_absence && !load_one(memory, label, missing->table, missing->begin, true, none))
+        return PAWL_E_NO_MEMORY;
+    if (missing->is_range && !load_range(memory, missing, covered_end))
+        return PAWL_E_NO_MEMORY;
+    /* What this load brought must live until the command that waits for it is decided again. */
+    evict(memory, used_before);
+    return PAWL_OK;
+}
+
+struct memory_figures memory_figures(const struct memory *memory)
+{
+    return (struct memory_figures){
+        .row_count = memory->row_count,
+        .version_count = memory->version_count,
+        .clean_bytes = memory->clean_bytes,
+        .dirty_bytes = memory->dirty_bytes,
+    };
+}

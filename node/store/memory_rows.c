@@ -1,0 +1,286 @@
+#include "node/store/memory_rows.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* What a row takes besides itself: its places in the tree and among the buckets. */
+enum { INDEX_BYTES = 32 };
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+    return hash ^ (hash >> 29);
+}
+
+static uint64_t hash_of(uint64_t seed, enum row_table table, struct bytes key)
+{
+    uint64_t hash = mix(seed, (uint64_t)table << 32 | key.size);
+    size_t at = 0;
+    for (; at + 8 <= key.size; at += 8)
+        hash = mix(hash, le64_get(key.data + at));
+    uint8_t rest[8] = {0};
+    memcpy(rest, key.data + at, key.size - at);
+    hash = mix(hash, le64_get(rest));
+    return mix(hash, seed);
+}
+
+static struct memory_row **bucket_of(const struct memory *memory, uint64_t hash)
+{
+    return &memory->buckets[(hash >> 16) & (memory->bucket_count - 1)];
+}
+
+static struct memory_row *bucket_find(const struct memory *memory, uint64_t hash,
+                                      enum row_table table, struct bytes key)
+{
+    struct memory_row *row = *bucket_of(memory, hash);
+    while (row != NULL &&
+           (row->hash != hash || row->table != table || !bytes_equal(memory_row_key(row), key)))
+        row = row->chain;
+    return row;
+}
+
+/* Twice as many buckets once rows crowd them. They are sized for the clean copies at start, so this
+ * is rare. Without memory the old ones serve on. */
+static void buckets_grow(struct memory *memory)
+{
+    struct memory_row **old = memory->buckets;
+    size_t old_count = memory->bucket_count;
+    if (memory->row_count <= 2 * old_count)
+        return;
+    struct memory_row **buckets = calloc(2 * old_count, sizeof *buckets);
+    if (buckets == NULL)
+        return;
+    memory->buckets = buckets;
+    memory->bucket_count = 2 * old_count;
+    for (size_t i = 0; i < old_count; i++) {
+        while (old[i] != NULL) {
+            struct memory_row *row = old[i];
+            old[i] = row->chain;
+            struct memory_row **bucket = bucket_of(memory, row->hash);
+            row->chain = *bucket;
+            *bucket = row;
+        }
+    }
+    free(old);
+}
+
+static size_t *bytes_counter(struct memory *memory, const struct memory_row *row)
+{
+    return row->is_clean ? &memory->clean_bytes : &memory->dirty_bytes;
+}
+
+static void used_unlink(struct memory *memory, struct memory_row *row)
+{
+    if (row->used_before != NULL)
+        row->used_before->used_after = row->used_after;
+    else
+        memory->used_oldest = row->used_after;
+    if (row->used_after != NULL)
+        row->used_after->used_before = row->used_before;
+    else
+        memory->used_newest = row->used_before;
+    row->used_before = row->used_after = NULL;
+}
+
+static void used_append(struct memory *memory, struct memory_row *row)
+{
+    row->used = ++memory->use_count;
+    row->used_before = memory->used_newest;
+    row->used_after = NULL;
+    if (memory->used_newest != NULL)
+        memory->used_newest->used_after = row;
+    else
+        memory->used_oldest = row;
+    memory->used_newest = row;
+}
+
+const struct memory_version *memory_version_at(const struct memory *memory,
+                                               const struct memory_row *row,
+                                               enum memory_level level)
+{
+    const struct memory_version *version = row->newest;
+    while (level == MEMORY_COMMITTED && version != NULL && version->index > memory->committed)
+        version = version->older;
+    return version;
+}
+
+struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
+                                   struct bytes key)
+{
+    return bucket_find(memory, hash_of(memory->options.hash_seed, table, key), table, key);
+}
+
+static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row_table table,
+                                  struct bytes key)
+{
+    struct memory_row *row = malloc(sizeof *row + key.size);
+    if (row == NULL)
+        return NULL;
+    *row = (struct memory_row){
+        .hash = hash,
+        .prefix = row_prefix(key),
+        .bytes = sizeof *row + key.size + INDEX_BYTES,
+        .key_size = (uint16_t)key.size,
+        .table = (uint8_t)table,
+    };
+    memcpy(row->key, key.data, key.size);
+    struct memory_row **bucket = bucket_of(memory, hash);
+    row->chain = *bucket;
+    *bucket = row;
+    memory->row_count++;
+    memory->dirty_bytes += row->bytes;
+    buckets_grow(memory);
+    return row;
+}
+
+struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key)
+{
+    uint64_t hash = hash_of(memory->options.hash_seed, table, key);
+    struct memory_row *row = bucket_find(memory, hash, table, key);
+    return row != NULL ? row : row_new(memory, hash, table, key);
+}
+
+bool memory_row_list(struct memory *memory, struct memory_row *row)
+{
+    if (!row->is_listed)
+        row->is_listed = row_tree_insert(&memory->trees[row->table], row);
+    return row->is_listed;
+}
+
+void memory_row_unlist(struct memory *memory, struct memory_row *row)
+{
+    if (row->is_listed)
+        row_tree_erase(&memory->trees[row->table], row);
+    row->is_listed = false;
+}
+
+void memory_row_forget(struct memory *memory, struct memory_row *row)
+{
+    while (row->newest != NULL)
+        memory_version_remove(memory, row->newest);
+    memory_row_unlist(memory, row);
+    if (row->is_clean)
+        used_unlink(memory, row);
+    struct memory_row **place = bucket_of(memory, row->hash);
+    while (*place != row)
+        place = &(*place)->chain;
+    *place = row->chain;
+    *bytes_counter(memory, row) -= row->bytes;
+    memory->row_count--;
+    free(row);
+}
+
+void memory_row_touch(struct memory *memory, struct memory_row *row)
+{
+    used_unlink(memory, row);
+    used_append(memory, row);
+}
+
+void memory_row_settle(struct memory *memory, struct memory_row *row)
+{
+    bool is_clean = row->newest->index <= memory->flushed;
+    if (is_clean == row->is_clean)
+        return;
+    *bytes_counter(memory, row) -= row->bytes;
+    row->is_clean = is_clean;
+    *bytes_counter(memory, row) += row->bytes;
+    if (is_clean)
+        used_append(memory, row);
+    else
+        used_unlink(memory, row);
+}
+
+static struct memory_version *version_new(struct memory *memory, struct memory_row *row,
+                                          bool is_deleted, struct bytes value)
+{
+    struct memory_version *version = malloc(sizeof *version + value.size);
+    if (version == NULL)
+        return NULL;
+    *version =
+        (struct memory_version){.row = row, .size = (uint32_t)value.size, .is_deleted = is_deleted};
+    if (value.size > 0)
+        memcpy(version->value, value.data, value.size);
+    size_t bytes = sizeof *version + value.size;
+    row->bytes += bytes;
+    *bytes_counter(memory, row) += bytes;
+    memory->version_count++;
+    return version;
+}
+
+static void dirty_append(struct memory *memory, struct memory_version *version)
+{
+    version->before = memory->dirty_last;
+    if (memory->dirty_last != NULL)
+        memory->dirty_last->after = version;
+    else
+        memory->dirty_first = version;
+    memory->dirty_last = version;
+}
+
+void memory_version_unlink_dirty(struct memory *memory, struct memory_version *version)
+{
+    if (version->before != NULL)
+        version->before->after = version->after;
+    else
+        memory->dirty_first = version->after;
+    if (version->after != NULL)
+        version->after->before = version->before;
+    else
+        memory->dirty_last = version->before;
+    version->before = version->after = NULL;
+}
+
+bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
+                         bool is_deleted, struct bytes value)
+{
+    struct memory_version *version = version_new(memory, row, is_deleted, value);
+    if (version == NULL)
+        return false;
+    version->index = index;
+    version->older = row->newest;
+    if (row->newest != NULL)
+        row->newest->newer = version;
+    else
+        row->oldest = version;
+    row->newest = version;
+    dirty_append(memory, version);
+    memory_row_settle(memory, row);
+    return true;
+}
+
+bool memory_version_put_under(struct memory *memory, struct memory_row *row, bool is_deleted,
+                              struct bytes value)
+{
+    struct memory_version *version = version_new(memory, row, is_deleted, value);
+    if (version == NULL)
+        return false;
+    version->newer = row->oldest;
+    if (row->oldest != NULL)
+        row->oldest->older = version;
+    else
+        row->newest = version;
+    row->oldest = version;
+    memory_row_settle(memory, row);
+    return true;
+}
+
+void memory_version_remove(struct memory *memory, struct memory_version *version)
+{
+    struct memory_row *row = version->row;
+    bool is_dirty = version->before != NULL || memory->dirty_first == version;
+    if (is_dirty)
+        memory_version_unlink_dirty(memory, version);
+    if (version->newer != NULL)
+        version->newer->older = version->older;
+    else
+        row->newest = version->older;
+    if (version->older != NULL)
+        version->older->newer = version->newer;
+    else
+        row->oldest = version->newer;
+    size_t bytes = sizeof *version + version->size;
+    row->bytes -= bytes;
+    *bytes_counter(memory, row) -= bytes;
+    memory->version_count--;
+    free(version);
+}
