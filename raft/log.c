@@ -155,9 +155,8 @@ void raft_log_cut(struct raft_log *log, raft_index index)
     size_t position = run_position(log, index);
     log->base_term = log->runs[position].term;
     log->base_index = index;
-    bool run_goes_on = index < log->last_index &&
-                       (position + 1 == log->run_count ||
-                        log->runs[position + 1].first_index > index + 1);
+    bool run_goes_on = index < log->last_index && (position + 1 == log->run_count ||
+                                                   log->runs[position + 1].first_index > index + 1);
     size_t dropped = run_goes_on ? position : position + 1;
     log->run_count -= dropped;
     memmove(log->runs, log->runs + dropped, log->run_count * sizeof *log->runs);

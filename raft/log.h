@@ -1,8 +1,10 @@
 /* Log: what the core knows of its entries, (index, term, kind, size), in memory.
  *
- * 1. It holds base_index + 1 .. last_index without a gap; everything up to base_index has been cut.
+ * 1. It holds base_index + 1 .. last_index without a gap; everything up to base_index has been
+ *    cut.
  * 2. Terms never fall along the log, so they are kept as runs: one record per change of term.
- * 3. An entry costs one slot of eight bytes; the memory follows what is kept, in both directions.
+ * 3. An entry costs one slot of eight bytes; the memory follows what is kept, in both
+ *    directions.
  * 4. Growing is asked for in advance (raft_log_reserve); an append then cannot fail.
  */
 #ifndef RAFT_LOG_H
@@ -55,8 +57,8 @@ void raft_log_read(const struct raft_log *log, raft_index first_index, struct ra
 uint64_t raft_log_bytes(const struct raft_log *log, raft_index first_index, raft_index last_index);
 uint32_t raft_log_entry_bytes(const struct raft_log *log, raft_index index);
 
-/* The last index at or below `index`, and not below the base, whose term is at most `term`: where two
- * logs that differ at index may still agree. */
+/* The last index at or below `index`, and not below the base, whose term is at most `term`: where
+ * two logs that differ at index may still agree. */
 raft_index raft_log_agreement(const struct raft_log *log, raft_index index, raft_term term);
 /* Is a log that ends with (index, term) at least as complete as this one (thesis 3.6.1)? */
 bool raft_log_is_covered(const struct raft_log *log, raft_index index, raft_term term);

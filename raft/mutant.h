@@ -1,5 +1,6 @@
-/* Mutants: known ways to get Raft wrong, chosen at run time, so that the tests can show that they would
- * notice. Compiled only into builds with PAWL_MUTANTS; elsewhere RAFT_MUTANT is a constant false. */
+/* Mutants: known ways to get Raft wrong, chosen at run time, so that the tests can show that they
+ * would notice. Compiled only into builds with PAWL_MUTANTS; elsewhere RAFT_MUTANT is a constant
+ * false. */
 #ifndef RAFT_MUTANT_H
 #define RAFT_MUTANT_H
 
@@ -10,7 +11,8 @@ enum raft_mutant {
     RAFT_MUTANT_NONE,
     RAFT_MUTANT_COMMIT_PRIOR_TERM, /* entries of earlier terms are committed by counting */
     RAFT_MUTANT_COUNT_SELF_EARLY,  /* a leader counts itself before its own sync */
-    RAFT_MUTANT_LATE_SYNC_COUNTS,  /* a sync report of an overwritten entry counts for its successor */
+    RAFT_MUTANT_LATE_SYNC_COUNTS,  /* a sync report of an overwritten entry counts for its successor
+                                    */
     RAFT_MUTANT_READ_EARLY,        /* reads before an entry of the leader's own term is committed */
     RAFT_MUTANT_READ_ROUND_REUSED, /* the answer to an earlier round confirms the present one */
     RAFT_MUTANT_VOTE_UNSYNCED,     /* a vote is sent before it is durable */

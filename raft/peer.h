@@ -42,7 +42,8 @@ void raft_peer_replicate(struct raft_peer *peer);
 /* match_index is durable there: frees what it covers of the window. */
 void raft_peer_matched(struct raft_peer *peer, raft_index match_index);
 
-/* Full once either limit is reached: the last message may pass the limit of bytes, so one always fits. */
+/* Full once either limit is reached: the last message may pass the limit of bytes, so one always
+ * fits. */
 bool raft_window_is_full(const struct raft_window *window, uint64_t bytes_max);
 void raft_window_push(struct raft_window *window, raft_index last_index, uint64_t bytes);
 void raft_window_clear(struct raft_window *window);

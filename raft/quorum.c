@@ -51,7 +51,8 @@ bool raft_members_init(struct raft_members *members, const struct raft_configura
     add_nodes(&made, c->learners, c->learner_count);
     made.voters = slots_of_nodes(&made, c->voters, c->voter_count);
     made.old_voters = slots_of_nodes(&made, c->old_voters, c->old_voter_count);
-    if ((slots_of_nodes(&made, c->learners, c->learner_count) & (made.voters | made.old_voters)) != 0)
+    if ((slots_of_nodes(&made, c->learners, c->learner_count) & (made.voters | made.old_voters)) !=
+        0)
         return false;
     *members = made;
     return true;

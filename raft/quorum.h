@@ -1,7 +1,9 @@
 /* Quorum: who is a member, and what a quorum of the voters reaches.
  *
- * 1. Every member has a slot, fixed for the life of the table; sets of members are bit masks of slots.
- * 2. In a joint configuration a quorum is a majority of the voters and a majority of the old voters.
+ * 1. Every member has a slot, fixed for the life of the table; sets of members are bit masks of
+ *    slots.
+ * 2. In a joint configuration a quorum is a majority of the voters and a majority of the old
+ *    voters.
  * 3. Learners have slots and are in no quorum.
  */
 #ifndef RAFT_QUORUM_H
@@ -20,9 +22,10 @@ struct raft_members {
     raft_slots old_voters; /* empty unless the configuration is joint */
 };
 
-/* False when the configuration contradicts itself: no voter, too many, a node 0, a node named twice in
- * one set, a learner that votes. */
-bool raft_members_init(struct raft_members *members, const struct raft_configuration *configuration);
+/* False when the configuration contradicts itself: no voter, too many, a node 0, a node named twice
+ * in one set, a learner that votes. */
+bool raft_members_init(struct raft_members *members,
+                       const struct raft_configuration *configuration);
 
 /* The slot of a node, or -1 for a stranger. */
 int raft_members_slot(const struct raft_members *members, raft_node node);

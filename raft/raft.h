@@ -99,6 +99,9 @@ struct raft_message {
     raft_index match_index;   /* append accepted: durable on the follower up to here */
     raft_index hint_index;    /* append rejected: retry with previous_index at most this ... */
     raft_term hint_term;      /* ... the follower's term there (conflict-term backtracking) */
+    bool is_withheld;         /* append: the sender's vote is withheld. What it acknowledged before is
+                                 void; match_index is 0; hint_index of an accepted append is how far
+                                 it has been filled */
 };
 
 enum raft_input_kind {
@@ -108,15 +111,18 @@ enum raft_input_kind {
     RAFT_IN_READ,    /* begin a read round; leaders only */
     RAFT_IN_SYNCED,  /* synced: everything handed out in RAFT_OUT_PERSIST up to this one is durable */
     RAFT_IN_CUT,     /* index: the host has cut its log up to here; forget those entries */
-    RAFT_IN_READMIT, /* index: a node whose vote was withheld may take part again */
+    RAFT_IN_READMIT, /* index: a node whose vote was withheld may take part again once a leader has
+                        filled its log up to here and it is durable; at once if index is 0. For the
+                        host to say when every other voter has told a term, none higher than here */
 };
 
 /* Names one RAFT_OUT_PERSIST. A late report of an entry that was overwritten since then counts for
- * nothing: the entry at `index` must still have `index_term`. */
+ * nothing: the entry at `index` must still have `index_term`, and `term` must still be the term (the
+ * write of a new term names the whole log again). */
 struct raft_synced {
     raft_term term; /* of the hard state that was written */
     raft_node vote;
-    raft_index index; /* last entry that was written, or 0 */
+    raft_index index; /* last entry of the log when it was handed out, by this persist or earlier */
     raft_term index_term;
 };
 
@@ -167,7 +173,8 @@ struct raft_output {
         } role;
         struct {
             uint64_t round;
-            raft_index index; /* commit index that a read of this round must have applied */
+            raft_index index; /* commit index that a read of this round must have applied; of a
+                                 confirmation, the present one, at least that of every round in it */
         } read;
     };
 };
@@ -215,7 +222,8 @@ raft_index raft_commit_index(const struct raft *raft);
 raft_index raft_stable_index(const struct raft *raft); /* durable on this node */
 /* Term of the entry at index; 0 when it is not kept and is not the base. */
 raft_term raft_term_at(const struct raft *raft, raft_index index);
-/* The lowest index that every voter and learner is known to hold; leaders only, else 0. */
+/* The lowest index that every voter and learner is known to hold; leaders only, else 0. Falls to 0
+ * when a member tells that its vote is withheld. */
 raft_index raft_match_index_min(const struct raft *raft);
 const struct raft_configuration *raft_configuration(const struct raft *raft);
 /* What is known of one member, for status pages. False: not a leader, or no such member. */
