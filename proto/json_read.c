@@ -28,12 +28,7 @@ struct reader {
 static enum pawl_error fail_at(const struct reader *reader, size_t offset, enum pawl_error error,
                                const char *what)
 {
-    struct text_place place = TEXT_PLACE_BEGIN;
-    if (reader->diag == NULL)
-        return error;
-    text_place_advance(&place, reader->text, offset);
-    reader->diag->line = (int)place.line;
-    reader->diag->column = (int)place.column;
+    text_place_tell(reader->text, offset, reader->diag);
     return diag_fail(reader->diag, error, "%s", what);
 }
 
@@ -362,11 +357,7 @@ static enum pawl_error step(struct reader *reader)
 enum pawl_error json_build(struct bytes text, struct value_builder *builder, struct pawl_diag *diag)
 {
     struct reader reader = {.text = text, .builder = builder, .diag = diag};
-    if (text.size > TEXT_BYTES_MAX)
-        return fail_at(&reader, TEXT_BYTES_MAX, PAWL_E_LIMIT, "the text is too large");
-    const size_t valid_size = utf8_valid_size(text);
-    if (valid_size < text.size)
-        return fail_at(&reader, valid_size, PAWL_E_INVALID, "the text is not UTF-8");
+    TRY(text_check(text, diag));
     while (reader.expect != EXPECT_END)
         TRY(step(&reader));
     skip_space(&reader);

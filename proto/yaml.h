@@ -1,7 +1,8 @@
 /* YAML text to values, through libyaml's events.
  *
- * 1. YAML 1.2 core schema for plain scalars: null ~ true false, decimal and 0x 0o integers, floats, .inf
- *    is refused; `no`, `yes`, `on` are strings.
+ * 1. YAML 1.2 core schema for plain scalars: null ~ true false, decimal and 0x 0o integers, floats;
+ *    .inf and .nan are refused; `no`, `yes`, `on` are strings. A key is always its text: 404 is "404".
+ *    A text without a document is null.
  * 2. Refused, with line and column: anchors and aliases, tags, duplicate keys, keys that are no scalars,
  *    more than one document, anything past the limits. JSON is YAML and is read by the same call.
  * 3. The place of every node can be asked for afterwards, so that later checks can point at the text.
