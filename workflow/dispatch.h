@@ -34,6 +34,11 @@ struct dispatch_draft {
         int32_t taken; /* taken minus given back by this decision */
     } *rows; /* in the arena */
     size_t row_count, row_capacity;
+    struct dispatch_pick_row {
+        struct bytes type;
+        struct id128 session; /* picked last for the type */
+    } *picks; /* in the arena */
+    size_t pick_count, pick_capacity;
     struct arena *arena;
 };
 
