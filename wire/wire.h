@@ -1,15 +1,17 @@
 /* Frames over nng byte streams. The only room that knows nng.
  *
- * 1. nng's callbacks only cut frames, enqueue events and poke an eventfd. Everything else happens on the owner's
- *    thread, in the calls below; they never block (but wire_new, wire_listen and wire_free).
- * 2. Nothing is dropped silently: a connection over its output limit is closed, and every end of a connection
- *    is reported exactly once, after its last frame.
+ * 1. nng's callbacks only cut frames, enqueue events and poke an eventfd. Everything else happens
+ *    on the owner's thread, in the calls below; they never block (but wire_new, wire_listen and
+ *    wire_free).
+ * 2. Nothing is dropped silently: a connection over its output limit is closed, and every end of a
+ *    connection is reported exactly once, after its last frame.
  * 3. Back-pressure: a connection whose received frames are not taken is not read from.
- * 4. Every dial has its own dialer and aio, freed after it. (A reused one that times out ends the process in nng 1.5.2.)
+ * 4. Every dial has its own dialer and aio, freed after it. (A reused one that times out ends the
+ *    process in nng 1.5.2.)
  * 5. Connection numbers are never used again in one process.
  *
- * A frame is 8 bytes of head (u32 little-endian length of the body, u8 type, three zero bytes), then the body.
- * Source: docs/architecture.md, "Wire".
+ * A frame is 8 bytes of head (u32 little-endian length of the body, u8 type, three zero bytes),
+ * then the body. Source: docs/architecture.md, "Wire".
  */
 #ifndef PAWL_WIRE_WIRE_H
 #define PAWL_WIRE_WIRE_H
@@ -22,9 +24,9 @@ enum { FRAME_HEAD_BYTES = 8 };
 struct wire;
 
 struct wire_options {
-    size_t input_bytes_max;  /* received and not taken, per connection; 0: 1 MiB */
-    size_t output_bytes_max; /* sent and not written, per connection; 0: CONNECTION_OUTPUT_MAX */
-    size_t frame_bytes_max;  /* 0: FRAME_BYTES_MAX; a larger one closes the connection */
+    size_t input_bytes_max;   /* received and not taken, per connection; 0: 1 MiB */
+    size_t output_bytes_max;  /* sent and not written, per connection; 0: CONNECTION_OUTPUT_MAX */
+    size_t frame_bytes_max;   /* 0: FRAME_BYTES_MAX; a larger one closes the connection */
     uint32_t connections_max; /* 0: CONNECTIONS_MAX; more are closed at once */
 };
 
@@ -39,8 +41,8 @@ struct wire_event {
     enum wire_event_kind kind;
     uint64_t connection;
     uint64_t tag;
-    uint8_t type;       /* frame */
-    struct bytes body;  /* frame; alive until the next wire_take */
+    uint8_t type;        /* frame */
+    struct bytes body;   /* frame; alive until the next wire_take */
     struct bytes reason; /* closed: why, for people; static or alive until the next wire_take */
 };
 
@@ -49,15 +51,19 @@ MUST_USE enum pawl_error wire_new(const struct wire_options *options, struct wir
 /* Close everything and wait for it, a few seconds at most. */
 void wire_free(struct wire *wire);
 
-/* Listen on "host:port" (port 0: any). port_out (may be NULL): the port. PAWL_E_NETWORK with the reason in diag. */
+/* Listen on "host:port" (port 0: any). port_out (may be NULL): the port. PAWL_E_INVALID: no such
+ * address. PAWL_E_NETWORK with the reason in diag. */
 MUST_USE enum pawl_error wire_listen(struct wire *wire, const char *address, uint64_t tag,
                                      uint16_t *port_out, struct pawl_diag *diag);
 /* Begin to connect; the outcome is an event of this connection. 0: no memory. */
 uint64_t wire_dial(struct wire *wire, struct bytes address, uint64_t tag, uint32_t timeout_ms);
-/* Queue one frame; it leaves at the next wire_flush. False: the connection is gone or over its limit (and closing). */
+/* Queue one frame, also while dialling; it leaves at the next wire_flush. False: the connection is
+ * gone or over its limit (and closing). */
 bool wire_send(struct wire *wire, uint64_t connection, uint8_t type, struct bytes body);
 /* Hand what was queued since the last flush to nng: one write per connection that has any. */
 void wire_flush(struct wire *wire);
+/* End a connection: what was queued is handed to the stream first, WIRE_CLOSED follows. Unknown:
+ * nothing happens. */
 void wire_close(struct wire *wire, uint64_t connection);
 
 /* Readable while events wait. Poll it, then wire_take. */
