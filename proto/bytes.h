@@ -81,14 +81,6 @@ static inline void be64_put(uint8_t *out, uint64_t number)
         out[i] = (uint8_t)number;
 }
 
-static inline uint64_t be64_get(const uint8_t *in)
-{
-    uint64_t number = 0;
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | in[i];
-    return number;
-}
-
 static inline void be32_put(uint8_t *out, uint32_t number)
 {
     for (int i = 3; i >= 0; i--, number >>= 8)
@@ -98,6 +90,11 @@ static inline void be32_put(uint8_t *out, uint32_t number)
 static inline uint32_t be32_get(const uint8_t *in)
 {
     return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | (uint32_t)in[3];
+}
+
+static inline uint64_t be64_get(const uint8_t *in)
+{
+    return (uint64_t)be32_get(in) << 32 | be32_get(in + 4);
 }
 
 static inline void le32_put(uint8_t *out, uint32_t number)

@@ -8,6 +8,7 @@
 
 #include "proto/codec.h"
 #include "proto/codec_field.h"
+#include "proto/value_head.h"
 
 struct decoder {
     struct value_cursor cursor;
@@ -29,7 +30,7 @@ static enum pawl_error head_take(struct decoder *decoder, const struct field *fi
                                  enum value_kind kind, const char *what,
                                  struct value_head *head_out)
 {
-    if (value_next(&decoder->cursor, head_out) != PAWL_OK || head_out->kind != kind)
+    if (head_next(&decoder->cursor, head_out) != PAWL_OK || head_out->kind != kind)
         return fail(decoder, field, PAWL_E_INVALID, what);
     return PAWL_OK;
 }
@@ -38,7 +39,7 @@ static enum pawl_error unsigned_take(struct decoder *decoder, const struct field
                                      uint64_t max, uint64_t *number_out)
 {
     struct value_head head;
-    if (value_next(&decoder->cursor, &head) != PAWL_OK ||
+    if (head_next(&decoder->cursor, &head) != PAWL_OK ||
         !(head.kind == VALUE_UNSIGNED || (head.kind == VALUE_INTEGER && head.integer >= 0)))
         return fail(decoder, field, PAWL_E_INVALID, "expected an unsigned integer");
     if (head.unsigned_integer > max)
@@ -173,16 +174,30 @@ static enum pawl_error list_decode(struct decoder *decoder, const struct field *
     return PAWL_OK;
 }
 
-/* The index of a key; field_count when the schema does not know it. hint: where it usually is. */
-static size_t field_find(const struct schema *schema, uint64_t key, size_t hint)
+static size_t field_search(const struct schema *schema, uint64_t key)
 {
-    for (size_t i = hint; i < schema->field_count && schema->fields[i].key <= key; i++)
-        if (schema->fields[i].key == key)
-            return i;
-    for (size_t i = 0; i < hint; i++)
-        if (schema->fields[i].key == key)
-            return i;
-    return schema->field_count;
+    size_t i = 0;
+    while (i < schema->field_count && schema->fields[i].key != key)
+        i++;
+    return i;
+}
+
+/* The index of a key; field_count when the schema does not know it. hint: where it usually is. */
+static inline size_t field_find(const struct schema *schema, uint64_t key, size_t hint)
+{
+    while (hint < schema->field_count && schema->fields[hint].key < key)
+        hint++;
+    if (hint < schema->field_count && schema->fields[hint].key == key)
+        return hint;
+    return field_search(schema, key);
+}
+
+static inline enum pawl_error key_take(struct decoder *decoder, uint64_t *key_out)
+{
+    if (decoder->cursor.at == decoder->cursor.end || *decoder->cursor.at >= 0x80)
+        return unsigned_take(decoder, NULL, UINT64_MAX, key_out);
+    *key_out = *decoder->cursor.at++;
+    return PAWL_OK;
 }
 
 static enum pawl_error field_decode(struct decoder *decoder, const struct field *field,
@@ -208,7 +223,7 @@ static enum pawl_error fields_decode(struct decoder *decoder, const struct schem
     size_t hint = 0;
     for (uint32_t i = 0; i < pair_count; i++) {
         uint64_t key;
-        TRY(unsigned_take(decoder, NULL, UINT64_MAX, &key));
+        TRY(key_take(decoder, &key));
         const size_t index = field_find(schema, key, hint);
         if (index == schema->field_count) {
             if (value_skip(&decoder->cursor) != PAWL_OK)

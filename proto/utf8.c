@@ -29,15 +29,20 @@ static size_t sequence_size(const uint8_t *at, size_t left)
     return size;
 }
 
+static bool is_ascii(const uint8_t eight[8])
+{
+    uint64_t bytes;
+    memcpy(&bytes, eight, sizeof bytes);
+    return (bytes & 0x8080808080808080u) == 0;
+}
+
 static size_t ascii_prefix(const uint8_t *at, size_t size)
 {
     size_t i = 0;
-    for (; size - i >= 8; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, at + i, sizeof eight);
-        if ((eight & 0x8080808080808080u) != 0)
-            break;
-    }
+    while (size - i >= 8 && is_ascii(at + i))
+        i += 8;
+    if (size >= 8 && size - i < 8 && is_ascii(at + size - 8))
+        return size;
     while (i < size && at[i] < 0x80)
         i++;
     return i;

@@ -7,6 +7,7 @@
 
 #include "proto/limits.h"
 #include "proto/value.h"
+#include "proto/value_head.h"
 #include "proto/value_keys.h"
 
 struct frame {
@@ -22,7 +23,8 @@ struct check {
     struct pawl_diag *diag;
     struct value_keys keys;
     uint32_t node_count;
-    uint32_t depth; /* open arrays and maps; frames[0] is the place of the value itself */
+    struct frame
+        *top; /* frames[0] is the place of the value itself, then one per open array or map */
     struct frame frames[VALUE_STACK_MAX + 1];
 };
 
@@ -47,10 +49,10 @@ static enum pawl_error key_check(struct check *check, const struct value_head *h
 
 static enum pawl_error frame_open(struct check *check, const struct value_head *head)
 {
-    if (check->depth == check->limits.depth_max)
+    if ((size_t)(check->top - check->frames) == check->limits.depth_max)
         return fail(check, PAWL_E_LIMIT, "nested too deeply");
     const bool is_map = head->kind == VALUE_MAP;
-    check->frames[++check->depth] = (struct frame){
+    *++check->top = (struct frame){
         .left = is_map ? 2 * (uint64_t)head->count : head->count,
         .key_first = check->keys.count,
         .is_map = is_map,
@@ -81,11 +83,11 @@ static enum pawl_error content_check(struct check *check, const struct value_hea
 
 static enum pawl_error head_check(struct check *check)
 {
-    struct frame *frame = &check->frames[check->depth];
+    struct frame *frame = check->top;
     const bool is_key = frame->is_map && frame->left % 2 == 0;
     frame->left--;
     struct value_head head;
-    if (value_next(&check->cursor, &head) != PAWL_OK)
+    if (head_next(&check->cursor, &head) != PAWL_OK)
         return fail(check, PAWL_E_INVALID, "not msgpack, an extension type, or cut short");
     if ((size_t)(check->cursor.at - check->begin) > check->limits.bytes_max)
         return fail(check, PAWL_E_LIMIT, "too large");
@@ -96,7 +98,7 @@ static enum pawl_error head_check(struct check *check)
 
 static enum pawl_error frame_close(struct check *check)
 {
-    const struct frame *frame = &check->frames[check->depth--];
+    const struct frame *frame = check->top--;
     struct value_key duplicate;
     if (!frame->is_map ||
         value_keys_close(&check->keys, frame->key_first, check->begin, &duplicate))
@@ -112,9 +114,9 @@ static enum pawl_error value_walk(struct check *check)
 {
     do {
         TRY(head_check(check));
-        while (check->depth > 0 && check->frames[check->depth].left == 0)
+        while (check->top->left == 0 && check->top > check->frames)
             TRY(frame_close(check));
-    } while (check->depth > 0);
+    } while (check->top > check->frames);
     return PAWL_OK;
 }
 
@@ -133,7 +135,7 @@ enum pawl_error value_check_next(struct value_cursor *cursor, const struct value
     check.keys.count = 0;
     check.keys.spill = (struct buffer){0};
     check.node_count = 0;
-    check.depth = 0;
+    check.top = check.frames;
     check.frames[0] = (struct frame){.left = 1};
     const enum pawl_error error = value_walk(&check);
     value_keys_done(&check.keys);
