@@ -1,6 +1,8 @@
-/* Dispatch: which worker takes a step. Pure bookkeeping of sessions, the types they serve and their credit.
+/* Dispatch: which worker takes a step. Pure bookkeeping of sessions, the types they serve and their
+ * credit.
  *
- * 1. A session has `credit` slots and `taken` of them in use; it takes a step only while taken < credit.
+ * 1. A session has `credit` slots and `taken` of them in use; it takes a step only while taken <
+ * credit.
  * 2. Picking is fair: the sessions of a type take turns.
  * 3. Deterministic: the order of sessions is the order in which they were put.
  */
@@ -17,7 +19,8 @@ void dispatch_free(struct dispatch *dispatch);
 /* Forget all sessions. */
 void dispatch_clear(struct dispatch *dispatch);
 
-/* Add a session or change what it offers; `taken` stays. types are copied. PAWL_E_NO_MEMORY, PAWL_E_LIMIT. */
+/* Add a session or change what it offers; `taken` stays. types are copied. PAWL_E_NO_MEMORY,
+ * PAWL_E_LIMIT. */
 MUST_USE enum pawl_error dispatch_session_put(struct dispatch *dispatch, struct id128 session,
                                               const struct bytes *types, size_t type_count,
                                               uint32_t credit);
@@ -32,17 +35,18 @@ struct dispatch_draft {
     struct dispatch_draft_row {
         struct id128 session;
         int32_t taken; /* taken minus given back by this decision */
-    } *rows; /* in the arena */
+    } * rows;          /* in the arena */
     size_t row_count, row_capacity;
     struct dispatch_pick_row {
         struct bytes type;
         struct id128 session; /* picked last for the type */
-    } *picks; /* in the arena */
+    } * picks;                /* in the arena */
     size_t pick_count, pick_capacity;
     struct arena *arena;
 };
 
-/* The session that takes the next step of a type, counting the draft in and adding to it. False: none has credit. */
+/* The session that takes the next step of a type, counting the draft in and adding to it. False:
+ * none has credit. */
 bool dispatch_pick(const struct dispatch *dispatch, struct bytes type, struct dispatch_draft *draft,
                    struct id128 *session_out);
 /* The draft's session gave one back (its report is being decided). */
