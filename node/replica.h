@@ -12,6 +12,7 @@
 
 #include "node/jobs.h"
 #include "node/ports.h"
+#include "proto/limits.h"
 #include "proto/peer_messages.h"
 
 struct replica;
@@ -98,6 +99,7 @@ struct replica_status {
     bool is_active;          /* leads and has applied its own no-op */
     bool is_vote_withheld;
     bool is_out_of_space;
+    bool is_failed;          /* a committed entry cannot be read; end the process */
     size_t session_count, waiting_count;
     uint64_t decision_count, rejection_count, load_count, flush_count;
     struct memory_figures memory;

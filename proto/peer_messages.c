@@ -38,6 +38,7 @@ static const struct field raft_fields[] = {
     FIELD(struct msg_raft, clock_us, 15, FIELD_U64, .meaning = "cluster clock"),
     FIELD(struct msg_raft, wall_us, 16, FIELD_U64, .meaning = "wall clock of the sender"),
     FIELD(struct msg_raft, free_bytes, 17, FIELD_U64, .meaning = "free on the sender's disk"),
+    FIELD(struct msg_raft, cut_index, 18, FIELD_U64, .meaning = "every member holds the log up to here"),
 };
 const struct schema schema_raft = SCHEMA("raft", struct msg_raft, raft_fields);
 

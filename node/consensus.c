@@ -1,0 +1,447 @@
+/* Raft's host: carries out what the core returns, and feeds it what happened.
+ *
+ * The payload of an entry enters the cache before the core hears of the entry, and leaves the cache only when the core
+ * has let go of it.
+ */
+#include <assert.h>
+
+#include "node/mutant.h"
+#include "node/partition.h"
+
+static void carry_out(struct partition *partition, const struct raft_outputs *outputs,
+                      const struct msg_raft *message);
+
+static enum raft_error step(struct partition *partition, struct raft_input *input,
+                            const struct msg_raft *message)
+{
+    struct raft_outputs outputs;
+    input->now_ms = replica_now_ms(partition->replica);
+    enum raft_error error = raft_step(partition->raft, input, &outputs);
+    carry_out(partition, &outputs, message);
+    return error;
+}
+
+/* ---- persisting ---- */
+
+/* The payload of an entry that the core appended: from the message it came in, or none (a no-op). */
+static bool cache_entry(struct partition *partition, uint64_t index, const struct msg_raft *message)
+{
+    struct payload *payload = NULL;
+    uint8_t kind = RAFT_ENTRY_NOOP;
+    if (message != NULL && index > message->previous_index &&
+        index - message->previous_index <= message->entries.count) {
+        const struct msg_raft_entry *entries = message->entries.elements;
+        const struct msg_raft_entry *entry = &entries[index - message->previous_index - 1];
+        kind = entry->kind;
+        if (entry->payload.size > 0 && (payload = payload_new(entry->payload)) == NULL)
+            return false;
+    }
+    return entry_cache_push(&partition->cache, raft_term_at(partition->raft, index), kind, payload);
+}
+
+static void record_entry(struct partition *partition, struct job *job, uint64_t index)
+{
+    const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
+    assert(cached != NULL);
+    job->append.records[job->append.record_count++] =
+        (struct wal_record){.kind = WAL_ENTRY,
+                            .partition = partition->number,
+                            .entry = {.index = index,
+                                      .term = cached->term,
+                                      .kind = cached->kind,
+                                      .payload = cached_bytes(cached)}};
+    if (cached->payload != NULL)
+        job->append.payloads[job->append.payload_count++] = payload_hold(cached->payload);
+}
+
+static void persist(struct partition *partition, const struct raft_persist *persist,
+                    const struct msg_raft *message)
+{
+    const bool has_entries = persist->first_index <= persist->last_index && persist->first_index > 0;
+    const size_t entry_count =
+        has_entries ? (size_t)(persist->last_index - persist->first_index + 1) : 0;
+    struct job *job = job_new(JOB_LOG_APPEND, partition->number);
+    assert(job != NULL); /* without memory for its log a node cannot go on */
+    job->append.records = arena_array(&job->arena, entry_count + 2, sizeof *job->append.records);
+    job->append.payloads = arena_array(&job->arena, entry_count + 1, sizeof *job->append.payloads);
+    assert(job->append.records != NULL && job->append.payloads != NULL);
+    job->append.token = persist->token;
+    if (persist->has_hard_state)
+        job->append.records[job->append.record_count++] =
+            (struct wal_record){.kind = WAL_HARD_STATE,
+                                .partition = partition->number,
+                                .term = persist->term,
+                                .vote = persist->vote};
+    if (persist->truncate_index > 0) {
+        if (persist->truncate_index <= partition->cache.last_index)
+            entry_cache_truncate(&partition->cache, persist->truncate_index);
+        job->append.records[job->append.record_count++] =
+            (struct wal_record){.kind = WAL_TRUNCATE,
+                                .partition = partition->number,
+                                .entry = {.index = persist->truncate_index}};
+    }
+    for (size_t i = 0; i < entry_count; i++) {
+        const uint64_t index = persist->first_index + i;
+        if (index > partition->cache.last_index) {
+            bool is_cached = cache_entry(partition, index, message);
+            assert(is_cached);
+        }
+        record_entry(partition, job, index);
+    }
+    partition_submit(partition, job);
+}
+
+void consensus_appended(struct partition *partition, struct job *job)
+{
+    for (size_t i = 0; i < job->append.payload_count; i++)
+        payload_release(job->append.payloads[i]);
+    struct raft_input input = {.kind = RAFT_IN_SYNCED, .synced = job->append.token};
+    job_free(job);
+    (void)step(partition, &input, NULL);
+}
+
+/* ---- sending ---- */
+
+static struct msg_raft message_of(const struct partition *partition, const struct raft_message *from)
+{
+    const struct replica *replica = partition->replica;
+    const struct clock_port *clock = &replica->options.clock;
+    return (struct msg_raft){.partition = partition->number,
+                             .from = from->from,
+                             .to = from->to,
+                             .kind = from->kind,
+                             .term = from->term,
+                             .previous_index = from->previous_index,
+                             .previous_term = from->previous_term,
+                             .commit_index = from->commit_index,
+                             .round = from->round,
+                             .is_rejected = from->is_rejected,
+                             .match_index = from->match_index,
+                             .hint_index = from->hint_index,
+                             .hint_term = from->hint_term,
+                             .clock_us = partition_clock_us(partition),
+                             .wall_us = clock->wall_us(clock->self),
+                             .free_bytes = partition->free_bytes,
+                             .cut_index = raft_match_index_min(partition->raft)};
+}
+
+static void send_encoded(struct partition *partition, const struct msg_raft *message)
+{
+    struct replica *replica = partition->replica;
+    buffer_reset(&replica->frame);
+    codec_encode(&schema_raft, message, &replica->frame);
+    if (!replica->frame.is_failed)
+        replica->options.links.peer_send(replica->options.links.self, message->to, FRAME_PEER_RAFT,
+                                         buffer_bytes(&replica->frame));
+}
+
+/* Some of the entries have left the cache: they are read from the log, and the message leaves when they are here. To the
+ * receiver that is a slow network. */
+static void send_after_read(struct partition *partition, const struct msg_raft *message,
+                            size_t entry_count)
+{
+    enum { READ_BYTES_MAX = 1 << 20 };
+    struct job *job = job_new(JOB_LOG_READ, partition->number);
+    if (job == NULL)
+        return; /* as if the network had lost it */
+    job->read.message = *message;
+    job->read.first = message->previous_index + 1;
+    job->read.last = message->previous_index + entry_count;
+    job->read.bytes_max = READ_BYTES_MAX;
+    partition_submit(partition, job);
+}
+
+static void send(struct partition *partition, const struct raft_message *from)
+{
+    struct replica *replica = partition->replica;
+    struct msg_raft message = message_of(partition, from);
+    arena_reset(&replica->scratch);
+    struct msg_raft_entry *entries =
+        arena_array(&replica->scratch, from->entry_count, sizeof *entries);
+    if (entries == NULL && from->entry_count > 0)
+        return; /* as if the network had lost it */
+    for (size_t i = 0; i < from->entry_count; i++) {
+        const uint64_t index = from->previous_index + 1 + i;
+        const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
+        if (cached == NULL) {
+            send_after_read(partition, &message, from->entry_count);
+            return;
+        }
+        entries[i] = (struct msg_raft_entry){.term = from->entries[i].term,
+                                             .kind = from->entries[i].kind,
+                                             .payload = cached_bytes(cached)};
+    }
+    message.entries = (struct list){.elements = entries, .count = from->entry_count};
+    send_encoded(partition, &message);
+}
+
+void consensus_log_read(struct partition *partition, struct job *job)
+{
+    struct replica *replica = partition->replica;
+    struct msg_raft message = job->read.message;
+    const bool is_current = partition->role == RAFT_LEADER && partition->term == message.term;
+    if (job->error == PAWL_OK && is_current) {
+        arena_reset(&replica->scratch);
+        struct msg_raft_entry *entries =
+            arena_array(&replica->scratch, job->read.entry_count, sizeof *entries);
+        for (size_t i = 0; entries != NULL && i < job->read.entry_count; i++)
+            entries[i] = (struct msg_raft_entry){.term = job->read.entries[i].term,
+                                                 .kind = job->read.entries[i].kind,
+                                                 .payload = job->read.entries[i].payload};
+        message.entries = (struct list){.elements = entries, .count = job->read.entry_count};
+        if (entries != NULL)
+            send_encoded(partition, &message);
+    }
+    job_free(job);
+}
+
+/* ---- applying ---- */
+
+/* False: the entry cannot be read; the node stops rather than differ from the others. */
+static bool apply_entry(struct partition *partition, uint64_t index)
+{
+    struct replica *replica = partition->replica;
+    const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
+    assert(cached != NULL); /* entries above the applied index never leave the cache */
+    if (cached->kind != RAFT_ENTRY_COMMAND)
+        return true;
+    const bool is_in_head = partition->head_first != 0 && index >= partition->head_first;
+    if (is_in_head) {
+        partition->uncommitted_bytes -= cached->payload != NULL ? cached->payload->size : 0;
+        return true;
+    }
+    if (NODE_MUTANT(APPLY_SKIPS_INHERITED) && partition->role == RAFT_LEADER)
+        return true;
+    struct entry entry;
+    arena_reset(&replica->scratch);
+    if (entry_decode(cached_bytes(cached), &replica->scratch, &entry) != PAWL_OK)
+        return false;
+    cluster_clock_observe(&partition->clock, entry.clock_us, replica->now_us);
+    return memory_write(partition->memory, index, entry.writes, entry.write_count) == PAWL_OK;
+}
+
+static bool is_window_full(const struct partition *partition)
+{
+    return memory_figures(partition->memory).dirty_bytes >
+           partition->replica->options.window_bytes_stop;
+}
+
+static void apply_to(struct partition *partition, uint64_t index)
+{
+    const bool may_wait = partition->role != RAFT_LEADER;
+    while (partition->applied_index < index && !partition->is_failed) {
+        if (may_wait && partition->applied_index % 64 == 0 && is_window_full(partition))
+            break; /* goes on after the next flush */
+        if (!apply_entry(partition, partition->applied_index + 1))
+            partition->is_failed = true;
+        else
+            partition->applied_index++;
+    }
+    memory_commit(partition->memory, partition->applied_index);
+    entry_cache_trim(&partition->cache, partition->applied_index,
+                     partition->replica->options.cache_bytes_max);
+    if (partition->flush_due_us == 0)
+        partition->flush_due_us = partition->replica->now_us +
+                                  (uint64_t)partition->replica->options.flush_interval_ms * 1000;
+}
+
+/* ---- roles ---- */
+
+static void leave_leadership(struct partition *partition)
+{
+    outcomes_fail_all(partition);
+    reads_fail_all(partition, PAWL_E_UNKNOWN_OUTCOME);
+    commands_fail_all(partition, PAWL_E_NOT_LEADER);
+    sessions_end(partition);
+    if (!NODE_MUTANT(HEAD_KEPT_ON_STEP_DOWN))
+        memory_drop_head(partition->memory);
+    assert(partition->batch_count == 0); /* a turn proposes before it hears of anything else */
+    partition->head_first = 0;
+    partition->uncommitted_bytes = 0;
+    partition->is_active = false;
+    partition->noop_index = 0;
+}
+
+static void role_changed(struct partition *partition, enum raft_role role, uint64_t term,
+                         uint64_t leader)
+{
+    const bool was_leader = partition->role == RAFT_LEADER;
+    const bool is_news = partition->leader != leader || partition->term != term;
+    if (was_leader)
+        leave_leadership(partition);
+    partition->role = role;
+    partition->term = term;
+    partition->leader = leader;
+    if (role == RAFT_LEADER) {
+        partition->noop_index = raft_last_index(partition->raft);
+        partition->confirmed_round = partition->confirmed_index = 0;
+        sessions_begin(partition);
+    }
+    if (is_news && leader != 0)
+        clients_announce(partition->replica);
+}
+
+/* ---- one step's outputs ---- */
+
+static void assign_round(struct partition *partition, uint64_t round)
+{
+    for (struct outcome *o = partition->quiet.first; o != NULL; o = o->next)
+        if (o->round == ROUND_UNASSIGNED)
+            o->round = round;
+    for (struct reading *r = partition->readings; r != NULL; r = r->next)
+        if (r->round == ROUND_UNASSIGNED)
+            r->round = round;
+    for (struct resend *r = partition->resends; r != NULL; r = r->next)
+        if (r->round == ROUND_UNASSIGNED)
+            r->round = round;
+}
+
+static void carry_out(struct partition *partition, const struct raft_outputs *outputs,
+                      const struct msg_raft *message)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        const struct raft_output *output = &outputs->output[i];
+        switch (output->kind) {
+        case RAFT_OUT_PERSIST:
+            persist(partition, &output->persist, message);
+            break;
+        case RAFT_OUT_SEND:
+            send(partition, &output->message);
+            break;
+        case RAFT_OUT_COMMITTED:
+            apply_to(partition, output->index);
+            break;
+        case RAFT_OUT_ROLE:
+            role_changed(partition, output->role.role, output->role.term, output->role.leader);
+            break;
+        case RAFT_OUT_READ_STARTED:
+            assign_round(partition, output->read.round);
+            break;
+        case RAFT_OUT_READ_CONFIRMED:
+            partition->confirmed_round = output->read.round;
+            partition->confirmed_index = output->read.index;
+            break;
+        case RAFT_OUT_READMITTED:
+            partition->is_vote_withheld = false;
+            break;
+        }
+    }
+    if (partition->applied_index < raft_commit_index(partition->raft))
+        apply_to(partition, raft_commit_index(partition->raft));
+}
+
+/* ---- inputs ---- */
+
+/* A node whose log lost its end takes part again once every other voter has told it its term, and a leader has
+ * then filled its log up to a commit index learnt after that. */
+static void consider_readmission(struct partition *partition, const struct msg_raft *message)
+{
+    struct readmission *state = &partition->readmission;
+    const struct raft_configuration *configuration = raft_configuration(partition->raft);
+    size_t i = 0;
+    while (i < state->heard_count && state->heard_nodes[i] != message->from)
+        i++;
+    if (i == state->heard_count && i < MEMBERS_MAX)
+        state->heard_nodes[state->heard_count++] = message->from;
+    if (state->heard_count + 1 < configuration->voter_count)
+        return;
+    if (state->commit_index == 0 && message->kind == RAFT_MSG_APPEND &&
+        message->term >= raft_current_term(partition->raft))
+        state->commit_index = message->commit_index;
+    if (state->commit_index != 0 && raft_stable_index(partition->raft) >= state->commit_index) {
+        struct raft_input input = {.kind = RAFT_IN_READMIT, .index = state->commit_index};
+        (void)step(partition, &input, NULL);
+    }
+}
+
+static void observe(struct partition *partition, const struct msg_raft *message)
+{
+    struct replica *replica = partition->replica;
+    cluster_clock_wall(&partition->clock, message->from, message->wall_us, replica->now_us);
+    if (message->kind == RAFT_MSG_APPEND && message->term >= raft_current_term(partition->raft)) {
+        cluster_clock_observe(&partition->clock, message->clock_us, replica->now_us);
+        partition->cut_index_heard = message->cut_index;
+    }
+}
+
+void consensus_message(struct partition *partition, struct bytes body, uint64_t from)
+{
+    struct replica *replica = partition->replica;
+    struct msg_raft message;
+    if (codec_decode(&schema_raft, body, &replica->turn_arena, &message, NULL) != PAWL_OK ||
+        message.from != from || message.to != replica->options.node ||
+        message.partition != partition->number)
+        return; /* no correct peer sends it */
+    const struct msg_raft_entry *sent = message.entries.elements;
+    struct raft_entry *entries =
+        arena_array(&replica->turn_arena, message.entries.count, sizeof *entries);
+    if (entries == NULL && message.entries.count > 0)
+        return; /* as if the network had lost it */
+    for (size_t i = 0; i < message.entries.count; i++)
+        entries[i] = (struct raft_entry){.term = sent[i].term,
+                                         .bytes = (uint32_t)sent[i].payload.size,
+                                         .kind = sent[i].kind};
+    struct raft_input input = {.kind = RAFT_IN_MESSAGE,
+                               .message = {.kind = message.kind,
+                                           .from = message.from,
+                                           .to = message.to,
+                                           .term = message.term,
+                                           .previous_index = message.previous_index,
+                                           .previous_term = message.previous_term,
+                                           .commit_index = message.commit_index,
+                                           .entries = entries,
+                                           .entry_count = message.entries.count,
+                                           .round = message.round,
+                                           .is_rejected = message.is_rejected,
+                                           .match_index = message.match_index,
+                                           .hint_index = message.hint_index,
+                                           .hint_term = message.hint_term}};
+    if (step(partition, &input, &message) == RAFT_DROPPED)
+        return;
+    observe(partition, &message);
+    if (partition->is_vote_withheld)
+        consider_readmission(partition, &message);
+}
+
+void consensus_tick(struct partition *partition)
+{
+    if (replica_now_ms(partition->replica) < raft_deadline(partition->raft))
+        return;
+    struct raft_input input = {.kind = RAFT_IN_TICK};
+    (void)step(partition, &input, NULL);
+}
+
+void consensus_propose(struct partition *partition)
+{
+    if (partition->batch_count == 0)
+        return;
+    struct raft_input input = {
+        .kind = RAFT_IN_PROPOSE,
+        .propose = {.entries = partition->batch, .entry_count = partition->batch_count}};
+    partition->batch_count = 0;
+    /* Nothing between the decisions and here can take the role away, and their size was bounded. */
+    enum raft_error error = step(partition, &input, NULL);
+    assert(error == RAFT_OK);
+}
+
+void consensus_read_round(struct partition *partition)
+{
+    if (!partition->wants_round || partition->role != RAFT_LEADER)
+        return;
+    partition->wants_round = false;
+    struct raft_input input = {.kind = RAFT_IN_READ};
+    enum raft_error error = step(partition, &input, NULL);
+    if (error != RAFT_OK && partition->role == RAFT_LEADER)
+        partition->wants_round = true; /* not ready: the next turn asks again */
+}
+
+void consensus_cut(struct partition *partition, uint64_t index)
+{
+    struct raft_input input = {.kind = RAFT_IN_CUT, .index = index};
+    (void)step(partition, &input, NULL);
+    struct job *job = job_new(JOB_LOG_CUT, partition->number);
+    if (job == NULL)
+        return; /* the next cut covers it */
+    job->cut.index = index;
+    partition_submit(partition, job);
+}

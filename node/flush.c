@@ -1,0 +1,115 @@
+/* The checkpoint: the window's net change goes into the store, and the log is cut behind it.
+ *
+ * 1. A flush seals at G <= min(applied, this node's own synced index), so the store never knows what the log may lose.
+ * 2. The log is cut only behind what the store has durably and every member holds.
+ */
+#include <assert.h>
+
+#include "node/mutant.h"
+#include "node/partition.h"
+
+enum { CUT_STEP = 4096, CUT_KEEP = 1024, RETRY_US = 100 * 1000, SOON_US = 10 * 1000 };
+
+void flush_want(struct partition *partition, uint64_t index)
+{
+    if (index > partition->wanted_index)
+        partition->wanted_index = index;
+    const uint64_t soon_us = partition->replica->now_us + SOON_US;
+    if (partition->flush_due_us == 0 || partition->flush_due_us > soon_us)
+        partition->flush_due_us = soon_us;
+}
+
+static uint64_t seal_index(const struct partition *partition)
+{
+    const uint64_t stable = raft_stable_index(partition->raft);
+    if (NODE_MUTANT(FLUSH_UNSYNCED))
+        return partition->applied_index;
+    return partition->applied_index < stable ? partition->applied_index : stable;
+}
+
+static void begin_flush(struct partition *partition, uint64_t index)
+{
+    struct job *job = job_new(JOB_FLUSH, partition->number);
+    if (job == NULL)
+        return; /* the next turn tries again */
+    job->flush.mark = (struct rows_mark){.index = index,
+                                         .term = raft_term_at(partition->raft, index),
+                                         .clock_us = partition_clock_us(partition)};
+    job->flush.free_bytes = UINT64_MAX;
+    if (memory_seal(partition->memory, index, &job->arena, &job->flush.writes,
+                    &job->flush.write_count) != PAWL_OK) {
+        job_free(job);
+        return;
+    }
+    partition->is_flushing = true;
+    partition->flush_index = index;
+    partition->flush_due_us = 0;
+    partition_submit(partition, job);
+}
+
+void flush_due(struct partition *partition)
+{
+    const uint64_t now_us = partition->replica->now_us;
+    if (partition->is_flushing || partition->flush_due_us == 0 || partition->flush_due_us > now_us)
+        return;
+    const uint64_t index = seal_index(partition);
+    if (index > memory_flushed_index(partition->memory))
+        begin_flush(partition, index);
+    else if (partition->applied_index > index)
+        partition->flush_due_us = now_us + SOON_US; /* its own log is behind */
+    else
+        partition->flush_due_us = 0;
+}
+
+static void cut_log(struct partition *partition)
+{
+    const uint64_t heard = partition->role == RAFT_LEADER ? raft_match_index_min(partition->raft)
+                                                          : partition->cut_index_heard;
+    uint64_t index = memory_flushed_index(partition->memory);
+    if (index > heard && !NODE_MUTANT(CUT_BEFORE_FLUSH))
+        index = heard;
+    index = index > CUT_KEEP ? index - CUT_KEEP : 0;
+    if (index < partition->cut_index + CUT_STEP)
+        return;
+    partition->cut_index = index;
+    consensus_cut(partition, index);
+}
+
+static void note_space(struct partition *partition, const struct job *job)
+{
+    if (job->flush.free_bytes != UINT64_MAX)
+        partition->free_bytes = job->flush.free_bytes;
+    partition->is_out_of_space =
+        job->error == PAWL_E_DISK_FULL ||
+        (job->flush.free_bytes != UINT64_MAX &&
+         job->flush.free_bytes < partition->replica->options.free_bytes_low);
+}
+
+void flush_done(struct partition *partition, struct job *job)
+{
+    const uint64_t now_us = partition->replica->now_us;
+    assert(job->error != PAWL_E_IO); /* the runner ends the process */
+    note_space(partition, job);
+    partition->is_flushing = false;
+    if (job->error == PAWL_OK) {
+        memory_flushed(partition->memory, partition->flush_index);
+        partition->flush_count++;
+    } else {
+        partition->flush_due_us = now_us + RETRY_US;
+    }
+    job_free(job);
+    if (partition->applied_index > memory_flushed_index(partition->memory) &&
+        partition->flush_due_us == 0)
+        partition->flush_due_us =
+            now_us + (partition->wanted_index > memory_flushed_index(partition->memory)
+                          ? 1
+                          : (uint64_t)partition->replica->options.flush_interval_ms * 1000);
+    reads_flushed(partition);
+    cut_log(partition);
+}
+
+uint64_t flush_deadline_us(const struct partition *partition)
+{
+    return partition->is_flushing || partition->flush_due_us == 0 ? UINT64_MAX
+                                                                  : partition->flush_due_us;
+}

@@ -1,0 +1,166 @@
+#include "node/jobs.h"
+
+#include <stdlib.h>
+
+#include "proto/limits.h"
+
+struct job *job_new(enum job_kind kind, uint32_t partition)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (job != NULL) {
+        job->kind = kind;
+        job->partition = partition;
+    }
+    return job;
+}
+
+void job_free(struct job *job)
+{
+    if (job == NULL)
+        return;
+    arena_done(&job->arena);
+    free(job);
+}
+
+static enum pawl_error append_all(struct wal *wal, const struct job *job)
+{
+    for (size_t i = 0; i < job->append.record_count; i++)
+        TRY(wal_append(wal, &job->append.records[i]));
+    return PAWL_OK;
+}
+
+/* The appends jobs[begin..end) as one group. */
+static enum pawl_error run_appends(struct wal *wal, struct job *const *jobs, size_t begin, size_t end)
+{
+    enum pawl_error error = PAWL_OK;
+    for (size_t i = begin; i < end && error == PAWL_OK; i++)
+        error = append_all(wal, jobs[i]);
+    if (error == PAWL_OK)
+        error = wal_sync(wal, &jobs[begin]->diag);
+    for (size_t i = begin; i < end; i++)
+        jobs[i]->error = error;
+    return error;
+}
+
+static enum pawl_error run_other(struct wal *wal, struct job *job)
+{
+    if (job->kind == JOB_LOG_READ)
+        job->error = wal_read(wal, job->partition, job->read.first, job->read.last,
+                              job->read.bytes_max, &job->arena, &job->read.entries,
+                              &job->read.entry_count);
+    else
+        job->error = wal_cut(wal, job->partition, job->cut.index, &job->diag);
+    return job->error;
+}
+
+enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t count, size_t *done_out)
+{
+    size_t begin = 0;
+    while (begin < count) {
+        size_t end = begin;
+        while (end < count && jobs[end]->kind == JOB_LOG_APPEND)
+            end++;
+        const bool is_group = end > begin;
+        enum pawl_error error =
+            is_group ? run_appends(wal, jobs, begin, end) : run_other(wal, jobs[begin]);
+        if (is_group && error != PAWL_OK) {
+            *done_out = begin;
+            return error;
+        }
+        begin = is_group ? end : begin + 1;
+    }
+    *done_out = count;
+    return PAWL_OK;
+}
+
+enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job)
+{
+    job->error = rows->flush(rows->self, job->partition, &job->flush.mark, job->flush.writes,
+                             job->flush.write_count, &job->diag);
+    return job->error;
+}
+
+static enum pawl_error copy_rows(struct arena *arena, const struct row *rows, size_t count,
+                                 struct row **copy_out)
+{
+    struct row *copy = arena_array(arena, count, sizeof *copy);
+    if (copy == NULL && count > 0)
+        return PAWL_E_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        copy[i].key = arena_copy(arena, rows[i].key);
+        copy[i].value = arena_copy(arena, rows[i].value);
+        if ((copy[i].key.data == NULL && rows[i].key.size > 0) ||
+            (copy[i].value.data == NULL && rows[i].value.size > 0))
+            return PAWL_E_NO_MEMORY;
+    }
+    *copy_out = copy;
+    return PAWL_OK;
+}
+
+static enum pawl_error load_row(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                struct job *job)
+{
+    const struct memory_missing *missing = &job->load.missing;
+    struct row row = {.key = missing->begin};
+    enum pawl_error error =
+        rows->get(rows->self, snapshot, missing->table, missing->begin, &row.value);
+    if (error == PAWL_E_NOT_FOUND)
+        return PAWL_OK;
+    TRY(error);
+    TRY(copy_rows(&job->arena, &row, 1, &job->load.rows));
+    job->load.row_count = 1;
+    return PAWL_OK;
+}
+
+static enum pawl_error load_range(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                  struct job *job)
+{
+    enum { LOAD_ROWS_MAX = 512 };
+    const struct memory_missing *missing = &job->load.missing;
+    struct row *found = arena_array(&job->arena, LOAD_ROWS_MAX + 1, sizeof *found);
+    size_t count;
+    if (found == NULL)
+        return PAWL_E_NO_MEMORY;
+    TRY(rows->scan(rows->self, snapshot, missing->table, missing->begin, missing->end, false,
+                   LOAD_ROWS_MAX + 1, found, &count));
+    job->load.covered_end = missing->end;
+    if (count > LOAD_ROWS_MAX) {
+        job->load.covered_end = arena_copy(&job->arena, found[LOAD_ROWS_MAX].key);
+        count = LOAD_ROWS_MAX;
+    }
+    TRY(copy_rows(&job->arena, found, count, &job->load.rows));
+    job->load.row_count = count;
+    return PAWL_OK;
+}
+
+static enum pawl_error run_query(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                 struct engine *engine, struct job *job)
+{
+    struct rows_view over = {.rows = rows, .snapshot = snapshot};
+    const struct view view = rows_view_of(&over);
+    struct bytes answer = {NULL, 0};
+    enum pawl_error error = wf_query(engine, &view, job->query.kind, job->query.body, &job->arena,
+                                     &answer, &job->query.run, &job->diag);
+    job->query.answer = arena_copy(&job->arena, answer);
+    if (answer.size > 0 && job->query.answer.data == NULL)
+        return PAWL_E_NO_MEMORY;
+    return error;
+}
+
+void job_run_read(const struct rows_port *rows, struct engine *engine, struct job *job)
+{
+    struct rows_snapshot *snapshot;
+    job->error = rows->snapshot_open(rows->self, job->partition, &snapshot);
+    if (job->error != PAWL_OK)
+        return;
+    const uint64_t index = rows->snapshot_mark(rows->self, snapshot).index;
+    if (job->kind == JOB_QUERY) {
+        job->query.index = index;
+        job->error = run_query(rows, snapshot, engine, job);
+    } else {
+        job->load.label = index;
+        job->error = job->load.missing.is_range ? load_range(rows, snapshot, job)
+                                                : load_row(rows, snapshot, job);
+    }
+    rows->snapshot_close(rows->self, snapshot);
+}

@@ -1,0 +1,269 @@
+/* The private state of a replica and of its partitions; only node/ looks inside.
+ *
+ * A turn runs in this order: peers' frames and finished jobs (consensus.c, flush.c), then clients' frames (clients.c), then
+ * what is due (sessions.c, commands.c), then one proposal of everything decided, then the answers (outcomes.c, reads.c).
+ * So no decision is made between two changes of role in one turn.
+ */
+#ifndef PAWL_NODE_PARTITION_H
+#define PAWL_NODE_PARTITION_H
+
+#include "node/cluster_clock.h"
+#include "node/entry_cache.h"
+#include "node/id_map.h"
+#include "node/replica.h"
+
+/* Who waits for an answer. */
+struct origin {
+    uint64_t connection; /* 0: nobody, an internal command */
+    uint64_t correlation;
+};
+
+/* A decided command until its answer and its effects may leave. */
+struct outcome {
+    struct outcome *next;
+    struct arena arena; /* of the decision */
+    struct origin origin;
+    struct decision decision;
+    uint64_t index; /* leaves when this is committed ... */
+    uint64_t round; /* ... and, when not 0, this read round is confirmed */
+};
+
+struct outcome_queue {
+    struct outcome *first, **last_next;
+};
+
+/* A command that waits for rows, or behind one of its own run that does. */
+struct waiting {
+    struct waiting *next;
+    struct arena arena; /* of the command's copy */
+    struct origin origin;
+    struct command command;
+    struct id128 run;
+    bool is_loading; /* else it stands behind another one */
+};
+
+/* A read until its round is confirmed; then, for RESULT, until its run has ended. */
+struct reading {
+    struct reading *next;
+    struct origin origin;
+    enum request_kind kind;
+    struct buffer body;
+    uint64_t round;
+    uint64_t index;   /* what must be applied, and flushed for a snapshot */
+    uint64_t token;   /* of its query job */
+    struct id128 run; /* RESULT: the run it waits for */
+};
+
+struct session {
+    struct session *next; /* in the order of their appearance */
+    struct id128 id;
+    uint64_t connection; /* 0: not attached now */
+    uint64_t attachment; /* the newest seen */
+    uint64_t expires_us; /* monotonic; silent until then, it loses its leases */
+    bool is_attached;
+    bool is_attaching; /* attach seen before this leader was active; answered when it is */
+    bool is_lost;      /* its hand-outs are being taken back */
+    struct attach_copy *attach; /* while is_attaching */
+};
+
+/* A hand-out that a session never received, to be sent again under its fence once a read round is confirmed. */
+struct resend {
+    struct resend *next;
+    struct id128 session;
+    uint64_t attachment;
+    struct msg_fence fence;
+    uint64_t round;
+    bool is_loading;
+};
+
+/* An internal read of rows that needs a load; at most one is under way for each purpose. */
+struct own_load {
+    bool is_in_flight;
+};
+
+struct ready_type {
+    struct ready_type *next;
+    struct bytes type; /* allocated with the struct */
+    bool is_maybe_ready; /* rows of this type may wait in TABLE_READY */
+};
+
+/* The round of what waits for one that has not begun yet. */
+#define ROUND_UNASSIGNED UINT64_MAX
+
+enum { CLOSINGS_MAX = 4096 };
+
+struct partition {
+    struct replica *replica;
+    uint32_t number;
+    struct raft *raft;
+    struct memory *memory;
+    struct engine *engine;
+    struct dispatch *dispatch;
+    struct entry_cache cache;
+    struct cluster_clock clock;
+    bool is_vote_withheld;
+    struct readmission {
+        uint64_t heard_nodes[MEMBERS_MAX];
+        size_t heard_count;
+        uint64_t commit_index; /* 0: not learnt yet */
+    } readmission;
+
+    /* Role */
+    enum raft_role role;
+    uint64_t term, leader;
+    bool is_active;         /* leads, and its no-op and the recorded hand-outs are known */
+    uint64_t noop_index;    /* of this leadership */
+    uint64_t head_first;    /* entries from here on were decided here and are in memory's head; 0: none */
+    uint64_t applied_index;
+    uint64_t cut_index_heard;   /* the leader says that every member holds the log up to here */
+    bool is_failed;             /* a committed entry cannot be read: this node has stopped */
+
+    /* Decided in this turn, not proposed yet */
+    struct raft_entry *batch;
+    size_t batch_count, batch_capacity;
+    size_t uncommitted_bytes;
+
+    /* Waiting */
+    struct outcome_queue decided; /* by index */
+    struct outcome_queue quiet;   /* wrote nothing: by round */
+    struct outcome *free_outcomes;
+    size_t free_outcome_count;
+    struct waiting *waiting;
+    size_t waiting_count;
+    struct reading *readings;    /* for their round, oldest first */
+    struct reading *snapshots;   /* for a flush, or for their query job */
+    struct reading *watchers;    /* RESULT of runs that have not ended */
+    struct resend *resends;
+    struct closing {
+        struct id128 run;
+        uint64_t index;
+    } *closings;          /* the last CLOSINGS_MAX runs that ended while this node led; a ring */
+    size_t closing_count; /* ever */
+    uint64_t confirmed_round, confirmed_index;
+    uint64_t next_token;
+    bool wants_round; /* something in this turn waits for a new read round */
+
+    /* Duties of the leader */
+    struct session *sessions;
+    struct id_map session_map;
+    size_t session_count;
+    struct ready_type *ready_types;
+    struct own_load timer_load, handout_load, lost_load;
+    struct buffer activation_cursor;
+
+    /* Flush */
+    bool is_flushing;
+    uint64_t flush_index;     /* of the flush under way */
+    uint64_t flush_due_us;    /* 0: nothing dirty */
+    uint64_t wanted_index;    /* a snapshot reader waits for the store to have this; 0: none */
+    uint64_t cut_index;
+    bool is_out_of_space;
+    uint64_t free_bytes;
+    uint64_t flush_retry_us;
+
+    /* Totals */
+    uint64_t decision_count, rejection_count, load_count, flush_count;
+};
+
+struct connection {
+    uint64_t number;
+    bool is_greeted;
+    struct id128 session;
+    uint32_t unanswered;
+    struct connection *next;
+};
+
+struct replica {
+    struct replica_options options;
+    struct partition partition;
+    struct id_map connection_map;
+    struct connection *connections;
+    struct arena turn_arena;   /* reset at the end of each turn */
+    struct arena scratch;      /* reset by whoever uses it */
+    struct buffer frame;       /* the frame being encoded */
+    uint64_t now_us;           /* monotonic, of this turn */
+    uint64_t last_turn_us;
+    uint64_t seed[2];
+    size_t jobs_out;
+};
+
+uint64_t replica_now_ms(const struct replica *replica);
+/* The cluster's time; the leader's is slewed once a turn. */
+uint64_t partition_clock_us(const struct partition *partition);
+void partition_submit(struct partition *partition, struct job *job);
+
+/* consensus.c: Raft's host */
+void consensus_message(struct partition *partition, struct bytes body, uint64_t from);
+void consensus_tick(struct partition *partition);
+void consensus_propose(struct partition *partition); /* the batch */
+void consensus_read_round(struct partition *partition); /* gives outcomes, reads and resends that wait their round */
+void consensus_appended(struct partition *partition, struct job *job);
+void consensus_log_read(struct partition *partition, struct job *job);
+void consensus_cut(struct partition *partition, uint64_t index);
+
+/* commands.c: deciding */
+void commands_take(struct partition *partition, const struct command *command, struct origin origin);
+void commands_due(struct partition *partition);
+void commands_loaded(struct partition *partition, struct job *job);
+void commands_fail_all(struct partition *partition, enum pawl_error error);
+bool commands_own_load(struct partition *partition, struct own_load *slot,
+                       const struct memory_reader *reader);
+bool commands_is_lease_waiting(const struct partition *partition, const struct msg_fence *fence);
+void commands_type_ready(struct partition *partition, struct bytes type);
+uint64_t commands_deadline_us(const struct partition *partition);
+
+/* outcomes.c: answers and effects that wait */
+struct outcome *outcome_new(struct partition *partition);
+void outcome_free(struct partition *partition, struct outcome *outcome);
+void outcomes_add(struct outcome_queue *queue, struct outcome *outcome);
+void outcomes_release(struct partition *partition);
+void outcomes_fail_all(struct partition *partition);
+void outcomes_done(struct partition *partition);
+
+/* reads.c: linearizable reads */
+void reads_take(struct partition *partition, enum request_kind kind, struct bytes body,
+                struct origin origin);
+void reads_confirmed(struct partition *partition);
+void reads_run_closed(struct partition *partition, struct id128 run, uint64_t index);
+void reads_flushed(struct partition *partition);
+void reads_queried(struct partition *partition, struct job *job);
+void reads_fail_all(struct partition *partition, enum pawl_error error);
+
+/* sessions.c: attachments, leases, hand-outs to sessions */
+void sessions_attach(struct partition *partition, const struct msg_attach *attach,
+                     struct connection *connection);
+void sessions_heartbeat(struct partition *partition, const struct msg_heartbeat *heartbeat,
+                        struct connection *connection);
+void sessions_goodbye(struct partition *partition, struct id128 session);
+void sessions_connection_closed(struct partition *partition, const struct connection *connection);
+bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
+                          uint64_t term, uint64_t attachment);
+void sessions_hand_out(struct partition *partition, const struct decision_handout *handout);
+void sessions_begin(struct partition *partition);    /* became leader */
+void sessions_activate(struct partition *partition); /* find recorded hand-outs, then answer attaches */
+void sessions_end(struct partition *partition);      /* lost the role */
+void sessions_due(struct partition *partition);
+void sessions_resend(struct partition *partition);
+uint64_t sessions_deadline_us(const struct partition *partition);
+void sessions_extend(struct partition *partition, uint64_t gap_us);
+
+/* flush.c: the checkpoint and the log's cut */
+void flush_due(struct partition *partition);
+void flush_done(struct partition *partition, struct job *job);
+void flush_want(struct partition *partition, uint64_t index);
+uint64_t flush_deadline_us(const struct partition *partition);
+
+/* clients.c: connections and their frames */
+void clients_frame(struct replica *replica, uint64_t connection, uint8_t type, struct bytes body);
+void clients_closed(struct replica *replica, uint64_t connection);
+void clients_announce(struct replica *replica); /* who leads, to everybody */
+void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,
+                     struct bytes detail, struct bytes answer, uint64_t index);
+void clients_send(struct replica *replica, uint64_t connection, uint8_t type,
+                  const struct schema *schema, const void *message);
+void clients_done(struct replica *replica);
+
+/* status.c */
+struct bytes status_answer(struct replica *replica, struct arena *arena);
+
+#endif

@@ -1,0 +1,74 @@
+/* What a node's disk held, as the replica wants it. */
+#include "node/replica.h"
+#include "proto/limits.h"
+
+static enum pawl_error read_mark(const struct rows_port *rows, struct replica_restored *restored)
+{
+    struct rows_snapshot *snapshot;
+    TRY(rows->snapshot_open(rows->self, restored->log.partition, &snapshot));
+    restored->mark = rows->snapshot_mark(rows->self, snapshot);
+    rows->snapshot_close(rows->self, snapshot);
+    restored->is_store_empty = restored->mark.index == 0;
+    return PAWL_OK;
+}
+
+static enum pawl_error read_shapes(struct wal *wal, struct arena *arena,
+                                   struct replica_restored *restored)
+{
+    const struct wal_partition *log = &restored->log;
+    const size_t count = (size_t)(log->last_index - log->base_index);
+    restored->entries = arena_array(arena, count, sizeof *restored->entries);
+    if (restored->entries == NULL && count > 0)
+        return PAWL_E_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t index = log->base_index + 1 + i;
+        struct raft_entry *entry = &restored->entries[i];
+        entry->term = wal_term_at(wal, log->partition, index);
+        if (!wal_entry_shape(wal, log->partition, index, &entry->bytes, &entry->kind))
+            return PAWL_E_CORRUPT;
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_error read_tail(struct wal *wal, struct arena *arena,
+                                 struct replica_restored *restored)
+{
+    const struct wal_partition *log = &restored->log;
+    const uint64_t first = restored->mark.index + 1;
+    if (first > log->last_index)
+        return PAWL_OK;
+    const size_t count = (size_t)(log->last_index - restored->mark.index);
+    restored->tail = arena_array(arena, count, sizeof *restored->tail);
+    if (restored->tail == NULL)
+        return PAWL_E_NO_MEMORY;
+    while (restored->tail_count < count) {
+        struct wal_entry *entries;
+        size_t entry_count;
+        TRY(wal_read(wal, log->partition, first + restored->tail_count, log->last_index,
+                     (size_t)1 << 20, arena, &entries, &entry_count));
+        for (size_t i = 0; i < entry_count; i++)
+            restored->tail[restored->tail_count++] = entries[i];
+    }
+    return PAWL_OK;
+}
+
+enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *recovery,
+                                const struct rows_port *rows, struct arena *arena,
+                                struct replica_restored *restored_out, struct pawl_diag *diag)
+{
+    struct replica_restored restored = {.is_vote_withheld = recovery->health != WAL_HEALTHY};
+    for (size_t i = 0; i < recovery->partition_count; i++)
+        if (recovery->partitions[i].partition == 0)
+            restored.log = recovery->partitions[i];
+    TRY(read_mark(rows, &restored));
+    if (restored.mark.index < restored.log.base_index)
+        return diag_fail(diag, PAWL_E_CORRUPT,
+                         "the store has everything up to entry %llu, but the log begins after entry "
+                         "%llu; this node must be rebuilt from its peers",
+                         (unsigned long long)restored.mark.index,
+                         (unsigned long long)restored.log.base_index);
+    TRY(read_shapes(wal, arena, &restored));
+    TRY(read_tail(wal, arena, &restored));
+    *restored_out = restored;
+    return PAWL_OK;
+}

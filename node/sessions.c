@@ -1,0 +1,467 @@
+/* Sessions: attachments, leases, and the hand-outs that are out.
+ *
+ * 1. What is out is rows (TABLE_HANDOUT); leases and attachments are soft state of the leader.
+ * 2. Only what carries the leader's term and a session's newest attachment is decided.
+ * 3. A session that is gone past its grace loses its leases: one logged command for each.
+ */
+#include <stdlib.h>
+
+#include "node/mutant.h"
+#include "node/partition.h"
+
+enum { SESSIONS_MAX = 4096, ROWS_PER_SCAN = 128, LOST_PER_TURN = 128 };
+
+/* What an attach said, kept until this leader is active. */
+struct attach_copy {
+    struct arena arena;
+    struct msg_attach attach;
+};
+
+static uint64_t grace_us(const struct partition *partition)
+{
+    const struct replica_options *options = &partition->replica->options;
+    return (2 * (uint64_t)options->election_timeout_ms_max + RECONNECT_BACKOFF_MS_MAX) * 1000;
+}
+
+static struct session *session_find(const struct partition *partition, struct id128 id)
+{
+    return id_map_get(&partition->session_map, id);
+}
+
+static struct session *session_new(struct partition *partition, struct id128 id)
+{
+    struct session *session =
+        partition->session_count < SESSIONS_MAX ? calloc(1, sizeof *session) : NULL;
+    if (session == NULL || !id_map_put(&partition->session_map, id, session)) {
+        free(session);
+        return NULL;
+    }
+    session->id = id;
+    session->expires_us = partition->replica->now_us + grace_us(partition);
+    struct session **at = &partition->sessions;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = session;
+    partition->session_count++;
+    return session;
+}
+
+static void forget_attach(struct session *session)
+{
+    if (session->attach != NULL)
+        arena_done(&session->attach->arena);
+    free(session->attach);
+    session->attach = NULL;
+    session->is_attaching = false;
+}
+
+static void session_free(struct partition *partition, struct session *session)
+{
+    struct session **at = &partition->sessions;
+    while (*at != session)
+        at = &(*at)->next;
+    *at = session->next;
+    partition->session_count--;
+    id_map_remove(&partition->session_map, session->id);
+    dispatch_session_remove(partition->dispatch, session->id);
+    forget_attach(session);
+    free(session);
+}
+
+/* ---- sending steps ---- */
+
+static void send_handout(struct partition *partition, const struct session *session,
+                         const struct msg_handout *handout)
+{
+    struct msg_handout copy = *handout;
+    const struct msg_handouts message = {.partition = partition->number,
+                                         .term = partition->term,
+                                         .attachment = session->attachment,
+                                         .handouts = {.elements = &copy, .count = 1}};
+    clients_send(partition->replica, session->connection, FRAME_HANDOUTS, &schema_handouts,
+                 &message);
+}
+
+void sessions_hand_out(struct partition *partition, const struct decision_handout *handout)
+{
+    const struct session *session = session_find(partition, handout->session);
+    if (session != NULL && session->is_attached)
+        send_handout(partition, session, &handout->handout);
+    /* Else it attaches again and is found not to hold it, or it loses the lease. */
+}
+
+/* ---- attaching ---- */
+
+static bool holds(const struct msg_attach *attach, const struct msg_fence *fence)
+{
+    const struct msg_fence *held = attach->held.elements;
+    for (size_t i = 0; i < attach->held.count; i++)
+        if (held[i].term == fence->term && held[i].index == fence->index &&
+            held[i].ordinal == fence->ordinal)
+            return true;
+    return false;
+}
+
+static void add_resend(struct partition *partition, const struct session *session,
+                       const struct msg_fence *fence)
+{
+    struct resend *resend = calloc(1, sizeof *resend);
+    if (resend == NULL)
+        return; /* the lease ends it */
+    *resend = (struct resend){.session = session->id,
+                              .attachment = session->attachment,
+                              .fence = *fence,
+                              .round = ROUND_UNASSIGNED};
+    struct resend **at = &partition->resends;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = resend;
+    partition->wants_round = true;
+}
+
+/* Recorded for the session, and not in its list: it never arrived. */
+static void find_missing(struct partition *partition, const struct session *session,
+                         const struct msg_attach *attach)
+{
+    struct memory_reader reader = {.memory = partition->memory,
+                                   .level = MEMORY_COMMITTED,
+                                   .arena = &partition->replica->turn_arena};
+    const struct view view = memory_view(&reader);
+    const size_t row_max = SESSION_CREDIT_MAX;
+    struct row *rows = arena_array(&partition->replica->turn_arena, row_max, sizeof *rows);
+    const struct bytes begin = handout_key_prefix(&session->id);
+    struct id128 after = session->id;
+    size_t count = 0;
+    for (int i = 15; i >= 0 && ++after.byte[i] == 0; i--)
+        continue;
+    if (rows == NULL || view.scan(view.self, TABLE_HANDOUT, begin, id128_bytes(&after), row_max,
+                                  rows, &count) != PAWL_OK)
+        return; /* the table was loaded when this leader became active; else the lease ends it */
+    for (size_t i = 0; i < count; i++) {
+        struct id128 id;
+        struct msg_fence fence;
+        if (handout_key_parse(rows[i].key, &id, &fence) && !holds(attach, &fence))
+            add_resend(partition, session, &fence);
+    }
+}
+
+static void reply(struct partition *partition, uint64_t connection, const struct msg_attach *attach,
+                  enum pawl_error error)
+{
+    const struct msg_attached message = {.partition = partition->number,
+                                         .term = partition->term,
+                                         .attachment = attach->attachment,
+                                         .error = (uint32_t)error};
+    clients_send(partition->replica, connection, FRAME_ATTACHED, &schema_attached, &message);
+}
+
+static void complete_attach(struct partition *partition, struct session *session,
+                            const struct msg_attach *attach)
+{
+    const uint32_t credit =
+        attach->credit < SESSION_CREDIT_MAX ? attach->credit : SESSION_CREDIT_MAX;
+    const struct bytes *types = attach->types.elements;
+    session->is_attached = true;
+    session->expires_us = partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
+    if (dispatch_session_put(partition->dispatch, session->id, types, attach->types.count,
+                             credit) != PAWL_OK) {
+        reply(partition, session->connection, attach, PAWL_E_BUSY);
+        return;
+    }
+    reply(partition, session->connection, attach, PAWL_OK);
+    find_missing(partition, session, attach);
+    for (size_t i = 0; i < attach->types.count && credit > 0; i++)
+        commands_type_ready(partition, types[i]);
+}
+
+static bool keep_attach(struct session *session, const struct msg_attach *attach)
+{
+    struct attach_copy *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        return false;
+    struct bytes *types = arena_array(&copy->arena, attach->types.count, sizeof *types);
+    const struct bytes *from = attach->types.elements;
+    copy->attach = *attach;
+    for (size_t i = 0; types != NULL && i < attach->types.count; i++)
+        types[i] = arena_copy(&copy->arena, from[i]);
+    copy->attach.types.elements = types;
+    const struct bytes held =
+        arena_copy(&copy->arena, bytes_of(attach->held.elements,
+                                          attach->held.count * sizeof(struct msg_fence)));
+    union {
+        const uint8_t *bytes;
+        void *fences;
+    } alias = {.bytes = held.data};
+    copy->attach.held.elements = alias.fences;
+    forget_attach(session);
+    session->attach = copy;
+    session->is_attaching = true;
+    return true;
+}
+
+void sessions_attach(struct partition *partition, const struct msg_attach *attach,
+                     struct connection *connection)
+{
+    if (partition->role != RAFT_LEADER || attach->term != partition->term) {
+        reply(partition, connection->number, attach, PAWL_E_NOT_LEADER);
+        return;
+    }
+    struct session *session = session_find(partition, attach->session);
+    if (session == NULL && (session = session_new(partition, attach->session)) == NULL) {
+        reply(partition, connection->number, attach, PAWL_E_BUSY);
+        return;
+    }
+    if (session->is_lost || attach->attachment <= session->attachment) {
+        reply(partition, connection->number, attach, PAWL_E_STALE);
+        return;
+    }
+    session->attachment = attach->attachment;
+    session->connection = connection->number;
+    session->is_attached = false;
+    connection->session = session->id;
+    if (partition->is_active)
+        complete_attach(partition, session, attach);
+    else if (!keep_attach(session, attach))
+        reply(partition, connection->number, attach, PAWL_E_NO_MEMORY);
+}
+
+bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
+                          uint64_t term, uint64_t attachment)
+{
+    const struct session *session = session_find(partition, connection->session);
+    if (NODE_MUTANT(ATTACHMENT_UNCHECKED))
+        return session != NULL;
+    return partition->is_active && term == partition->term && session != NULL &&
+           session->is_attached && session->connection == connection->number &&
+           session->attachment == attachment;
+}
+
+void sessions_heartbeat(struct partition *partition, const struct msg_heartbeat *heartbeat,
+                        struct connection *connection)
+{
+    if (!sessions_is_attached(partition, connection, heartbeat->term, heartbeat->attachment))
+        return;
+    struct session *session = session_find(partition, connection->session);
+    session->expires_us = partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
+    clients_send(partition->replica, connection->number, FRAME_HEARTBEAT, &schema_heartbeat,
+                 heartbeat);
+}
+
+void sessions_connection_closed(struct partition *partition, const struct connection *connection)
+{
+    struct session *session = session_find(partition, connection->session);
+    if (session == NULL || session->connection != connection->number)
+        return;
+    const uint64_t expires_us = partition->replica->now_us + grace_us(partition);
+    session->connection = 0;
+    session->is_attached = false;
+    forget_attach(session);
+    if (expires_us < session->expires_us)
+        session->expires_us = expires_us;
+    /* Nothing more is handed to it until it attaches again. */
+    (void)dispatch_session_put(partition->dispatch, session->id, NULL, 0, 0);
+}
+
+void sessions_goodbye(struct partition *partition, struct id128 id)
+{
+    struct session *session = session_find(partition, id);
+    if (session != NULL)
+        session->expires_us = partition->replica->now_us;
+}
+
+/* ---- a term's beginning and end ---- */
+
+void sessions_begin(struct partition *partition)
+{
+    buffer_reset(&partition->activation_cursor);
+    dispatch_clear(partition->dispatch);
+}
+
+void sessions_end(struct partition *partition)
+{
+    while (partition->sessions != NULL)
+        session_free(partition, partition->sessions);
+    while (partition->resends != NULL) {
+        struct resend *resend = partition->resends;
+        partition->resends = resend->next;
+        free(resend);
+    }
+    dispatch_clear(partition->dispatch);
+}
+
+/* One recorded hand-out: its session exists, attached or not yet, and has a slot less. */
+static void recall(struct partition *partition, struct id128 id)
+{
+    struct session *session = session_find(partition, id);
+    if (session == NULL)
+        session = session_new(partition, id);
+    if (session != NULL && !dispatch_session_has(partition->dispatch, id))
+        (void)dispatch_session_put(partition->dispatch, id, NULL, 0, 0);
+    dispatch_take(partition->dispatch, id);
+}
+
+/* Read on in the table of hand-outs; true: to its end. */
+static bool recall_handouts(struct partition *partition)
+{
+    struct buffer *cursor = &partition->activation_cursor;
+    struct row rows[ROWS_PER_SCAN];
+    size_t count = ROWS_PER_SCAN;
+    while (count == ROWS_PER_SCAN) {
+        struct memory_reader reader = {.memory = partition->memory,
+                                       .level = MEMORY_HEAD,
+                                       .arena = &partition->replica->turn_arena};
+        const struct view view = memory_view(&reader);
+        enum pawl_error error =
+            view.scan(view.self, TABLE_HANDOUT, buffer_bytes(cursor), (struct bytes){NULL, 0},
+                      ROWS_PER_SCAN, rows, &count);
+        if (error == PAWL_E_NOT_LOADED)
+            (void)commands_own_load(partition, &partition->handout_load, &reader);
+        if (error != PAWL_OK)
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            struct id128 id;
+            struct msg_fence fence;
+            if (handout_key_parse(rows[i].key, &id, &fence))
+                recall(partition, id);
+        }
+        if (count > 0) { /* the next scan begins right after the last key */
+            buffer_reset(cursor);
+            buffer_append(cursor, rows[count - 1].key.data, rows[count - 1].key.size);
+            buffer_append(cursor, "", 1);
+        }
+    }
+    return true;
+}
+
+void sessions_activate(struct partition *partition)
+{
+    const bool is_ready =
+        partition->role == RAFT_LEADER &&
+        (partition->applied_index >= partition->noop_index || NODE_MUTANT(DECIDE_BEFORE_NOOP));
+    if (partition->is_active || !is_ready || !recall_handouts(partition))
+        return;
+    partition->is_active = true;
+    const uint64_t expires_us = partition->replica->now_us + grace_us(partition);
+    for (struct session *s = partition->sessions; s != NULL; s = s->next) {
+        s->expires_us = expires_us;
+        if (s->is_attaching) {
+            complete_attach(partition, s, &s->attach->attach);
+            forget_attach(s);
+        }
+    }
+}
+
+/* ---- what is due ---- */
+
+/* Take back what a lost session holds; true: nothing is left. */
+static bool take_back(struct partition *partition, const struct session *session)
+{
+    struct memory_reader reader = {.memory = partition->memory,
+                                   .level = MEMORY_HEAD,
+                                   .arena = &partition->replica->turn_arena};
+    const struct view view = memory_view(&reader);
+    struct row rows[LOST_PER_TURN];
+    struct msg_fence fences[LOST_PER_TURN];
+    struct id128 id, after = session->id;
+    size_t count, fence_count = 0;
+    for (int i = 15; i >= 0 && ++after.byte[i] == 0; i--)
+        continue;
+    enum pawl_error error =
+        view.scan(view.self, TABLE_HANDOUT, handout_key_prefix(&session->id), id128_bytes(&after),
+                  LOST_PER_TURN, rows, &count);
+    if (error == PAWL_E_NOT_LOADED)
+        (void)commands_own_load(partition, &partition->lost_load, &reader);
+    if (error != PAWL_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (handout_key_parse(rows[i].key, &id, &fences[fence_count]))
+            fence_count++;
+    for (size_t i = 0; i < fence_count; i++) {
+        const struct command command = {.kind = CMD_LEASE_LOST,
+                                        .lease = {.session = session->id, .fence = fences[i]}};
+        if (!commands_is_lease_waiting(partition, &fences[i]))
+            commands_take(partition, &command, (struct origin){0});
+    }
+    return fence_count == 0;
+}
+
+static void session_lost(struct partition *partition, struct session *session)
+{
+    if (!session->is_lost)
+        dispatch_session_remove(partition->dispatch, session->id);
+    session->is_lost = true;
+    session->is_attached = false;
+    if (take_back(partition, session))
+        session_free(partition, session);
+}
+
+void sessions_due(struct partition *partition)
+{
+    struct session *next;
+    if (!partition->is_active)
+        return;
+    for (struct session *s = partition->sessions; s != NULL; s = next) {
+        next = s->next;
+        if (s->is_lost || s->expires_us <= partition->replica->now_us)
+            session_lost(partition, s);
+    }
+}
+
+static void resend_one(struct partition *partition, struct resend *resend, bool *is_done_out)
+{
+    struct memory_reader reader = {.memory = partition->memory,
+                                   .level = MEMORY_HEAD,
+                                   .arena = &partition->replica->scratch};
+    const struct view view = memory_view(&reader);
+    const struct session *session = session_find(partition, resend->session);
+    struct msg_handout handout;
+    *is_done_out = true;
+    if (session == NULL || !session->is_attached || session->attachment != resend->attachment)
+        return; /* a newer attach has found it again */
+    arena_reset(&partition->replica->scratch);
+    enum pawl_error error =
+        wf_handout(partition->engine, &view, resend->session, &resend->fence,
+                   &partition->replica->scratch, &handout);
+    if (error == PAWL_E_NOT_LOADED) {
+        struct own_load load = {0};
+        resend->is_loading = commands_own_load(partition, &load, &reader);
+        *is_done_out = false;
+    } else if (error == PAWL_OK) {
+        send_handout(partition, session, &handout);
+    }
+}
+
+void sessions_resend(struct partition *partition)
+{
+    struct resend **at = &partition->resends;
+    while (*at != NULL) {
+        struct resend *resend = *at;
+        bool is_done = false;
+        if (resend->round <= partition->confirmed_round && !resend->is_loading)
+            resend_one(partition, resend, &is_done);
+        if (is_done) {
+            *at = resend->next;
+            free(resend);
+        } else {
+            at = &resend->next;
+        }
+    }
+}
+
+uint64_t sessions_deadline_us(const struct partition *partition)
+{
+    const bool is_waiting = partition->lost_load.is_in_flight || partition->waiting_count > 0;
+    uint64_t deadline_us = UINT64_MAX;
+    if (!partition->is_active)
+        return UINT64_MAX;
+    for (const struct session *s = partition->sessions; s != NULL; s = s->next)
+        if (s->expires_us < deadline_us && !(s->is_lost && is_waiting))
+            deadline_us = s->expires_us; /* a finished load wakes the loop for the others */
+    return deadline_us;
+}
+
+void sessions_extend(struct partition *partition, uint64_t gap_us)
+{
+    for (struct session *s = partition->sessions; s != NULL; s = s->next)
+        s->expires_us += gap_us;
+}
