@@ -119,6 +119,7 @@ static struct msg_raft message_of(const struct partition *partition, const struc
                              .match_index = from->match_index,
                              .hint_index = from->hint_index,
                              .hint_term = from->hint_term,
+                             .is_withheld = from->is_withheld,
                              .clock_us = partition_clock_us(partition),
                              .wall_us = clock->wall_us(clock->self),
                              .free_bytes = partition->free_bytes,
@@ -343,15 +344,12 @@ static void consider_readmission(struct partition *partition, const struct msg_r
         i++;
     if (i == state->heard_count && i < MEMBERS_MAX)
         state->heard_nodes[state->heard_count++] = message->from;
-    if (state->heard_count + 1 < configuration->voter_count)
+    if (state->is_asked || state->heard_count + 1 < configuration->voter_count ||
+        message->kind != RAFT_MSG_APPEND || message->term < raft_current_term(partition->raft))
         return;
-    if (state->commit_index == 0 && message->kind == RAFT_MSG_APPEND &&
-        message->term >= raft_current_term(partition->raft))
-        state->commit_index = message->commit_index;
-    if (state->commit_index != 0 && raft_stable_index(partition->raft) >= state->commit_index) {
-        struct raft_input input = {.kind = RAFT_IN_READMIT, .index = state->commit_index};
-        (void)step(partition, &input, NULL);
-    }
+    state->is_asked = true;
+    struct raft_input input = {.kind = RAFT_IN_READMIT, .index = message->commit_index};
+    (void)step(partition, &input, NULL);
 }
 
 static void observe(struct partition *partition, const struct msg_raft *message)
@@ -395,7 +393,8 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
                                            .is_rejected = message.is_rejected,
                                            .match_index = message.match_index,
                                            .hint_index = message.hint_index,
-                                           .hint_term = message.hint_term}};
+                                           .hint_term = message.hint_term,
+                                           .is_withheld = message.is_withheld}};
     if (step(partition, &input, &message) == RAFT_DROPPED)
         return;
     observe(partition, &message);

@@ -27,20 +27,31 @@ static uint64_t seal_index(const struct partition *partition)
     return partition->applied_index < stable ? partition->applied_index : stable;
 }
 
+/* Seal what fits into one job: less of the window when all of it does not. */
+static struct job *seal(struct partition *partition, uint64_t *index)
+{
+    const uint64_t flushed = memory_flushed_index(partition->memory);
+    for (; *index > flushed; *index = flushed + (*index - flushed) / 2) {
+        struct job *job = job_new(JOB_FLUSH, partition->number);
+        if (job != NULL && memory_seal(partition->memory, *index, &job->arena, &job->flush.writes,
+                                       &job->flush.write_count) == PAWL_OK)
+            return job;
+        job_free(job);
+    }
+    return NULL;
+}
+
 static void begin_flush(struct partition *partition, uint64_t index)
 {
-    struct job *job = job_new(JOB_FLUSH, partition->number);
-    if (job == NULL)
-        return; /* the next turn tries again */
+    struct job *job = seal(partition, &index);
+    if (job == NULL) { /* no memory: later there may be */
+        partition->flush_due_us = partition->replica->now_us + RETRY_US;
+        return;
+    }
     job->flush.mark = (struct rows_mark){.index = index,
                                          .term = raft_term_at(partition->raft, index),
                                          .clock_us = partition_clock_us(partition)};
     job->flush.free_bytes = UINT64_MAX;
-    if (memory_seal(partition->memory, index, &job->arena, &job->flush.writes,
-                    &job->flush.write_count) != PAWL_OK) {
-        job_free(job);
-        return;
-    }
     partition->is_flushing = true;
     partition->flush_index = index;
     partition->flush_due_us = 0;

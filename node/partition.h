@@ -105,7 +105,7 @@ struct partition {
     struct readmission {
         uint64_t heard_nodes[MEMBERS_MAX];
         size_t heard_count;
-        uint64_t commit_index; /* 0: not learnt yet */
+        bool is_asked; /* the core waits for its log to be filled */
     } readmission;
 
     /* Role */

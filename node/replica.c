@@ -127,7 +127,8 @@ static enum pawl_error partition_open(struct replica *replica,
                                     .free_bytes = UINT64_MAX};
     const struct memory_options memory = {.clean_bytes_max = replica->options.clean_bytes_max,
                                           .flushed_index = restored->mark.index,
-                                          .is_store_empty = restored->is_store_empty};
+                                          .is_store_empty = restored->is_store_empty,
+                                          .hash_seed = replica->seed[0]};
     cluster_clock_init(&partition->clock, restored->mark.clock_us, replica->now_us);
     partition->raft = raft_of(replica, restored);
     partition->memory = memory_new(&memory);

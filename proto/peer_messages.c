@@ -39,6 +39,8 @@ static const struct field raft_fields[] = {
     FIELD(struct msg_raft, wall_us, 16, FIELD_U64, .meaning = "wall clock of the sender"),
     FIELD(struct msg_raft, free_bytes, 17, FIELD_U64, .meaning = "free on the sender's disk"),
     FIELD(struct msg_raft, cut_index, 18, FIELD_U64, .meaning = "every member holds the log up to here"),
+    FIELD(struct msg_raft, is_withheld, 19, FIELD_BOOL,
+          .meaning = "the sender's vote is withheld: it acknowledges nothing"),
 };
 const struct schema schema_raft = SCHEMA("raft", struct msg_raft, raft_fields);
 

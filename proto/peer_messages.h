@@ -35,6 +35,7 @@ struct msg_raft {
     uint64_t clock_us;   /* the cluster's clock as the sender knows it */
     uint64_t wall_us;    /* the sender's wall clock */
     uint64_t free_bytes; /* of the sender's data directory */
+    bool is_withheld;    /* append reply: the sender's vote is withheld */
     uint64_t cut_index;  /* append: every member holds the log up to here; it may be cut */
 };
 
