@@ -65,7 +65,7 @@ static void persist(struct partition *partition, const struct raft_persist *pers
     job->append.records = arena_array(&job->arena, entry_count + 2, sizeof *job->append.records);
     job->append.payloads = arena_array(&job->arena, entry_count + 1, sizeof *job->append.payloads);
     assert(job->append.records != NULL && job->append.payloads != NULL);
-    job->append.token = persist->token;
+    job->append.token = partition->last_token = persist->token;
     if (persist->has_hard_state)
         job->append.records[job->append.record_count++] =
             (struct wal_record){.kind = WAL_HARD_STATE,
@@ -88,6 +88,21 @@ static void persist(struct partition *partition, const struct raft_persist *pers
         }
         record_entry(partition, job, index);
     }
+    partition_submit(partition, job);
+}
+
+/* The vote is back; a restart must not withhold it again. */
+static void readmitted(struct partition *partition)
+{
+    struct job *job = job_new(JOB_LOG_APPEND, partition->number);
+    partition->is_vote_withheld = false;
+    if (job == NULL || (job->append.records = ARENA_NEW(&job->arena, struct wal_record)) == NULL) {
+        job_free(job); /* then it is withheld once more after a restart: safe, only slower */
+        return;
+    }
+    job->append.records[job->append.record_count++] = (struct wal_record){
+        .kind = WAL_INCARNATION, .partition = partition->number, .term = partition->incarnation};
+    job->append.token = partition->last_token;
     partition_submit(partition, job);
 }
 
@@ -323,7 +338,7 @@ static void carry_out(struct partition *partition, const struct raft_outputs *ou
             partition->confirmed_index = output->read.index;
             break;
         case RAFT_OUT_READMITTED:
-            partition->is_vote_withheld = false;
+            readmitted(partition);
             break;
         }
     }

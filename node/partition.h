@@ -102,6 +102,8 @@ struct partition {
     struct entry_cache cache;
     struct cluster_clock clock;
     bool is_vote_withheld;
+    uint64_t incarnation;           /* of the log */
+    struct raft_synced last_token;  /* of the newest append handed out */
     struct readmission {
         uint64_t heard_nodes[MEMBERS_MAX];
         size_t heard_count;

@@ -124,6 +124,7 @@ static enum pawl_error partition_open(struct replica *replica,
                                     .applied_index = restored->mark.index,
                                     .cut_index = restored->log.base_index,
                                     .is_vote_withheld = restored->is_vote_withheld,
+                                    .incarnation = restored->log.incarnation,
                                     .free_bytes = UINT64_MAX};
     const struct memory_options memory = {.clean_bytes_max = replica->options.clean_bytes_max,
                                           .flushed_index = restored->mark.index,

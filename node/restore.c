@@ -52,14 +52,34 @@ static enum pawl_error read_tail(struct wal *wal, struct arena *arena,
     return PAWL_OK;
 }
 
+/* The log lost its end, down to below what the store has. Everything in the store is committed, so the log
+ * begins again behind it. */
+static enum pawl_error begin_behind_store(struct wal *wal, struct replica_restored *restored,
+                                          struct pawl_diag *diag)
+{
+    struct wal_partition *log = &restored->log;
+    const struct wal_record record = {
+        .kind = WAL_START,
+        .partition = log->partition,
+        .entry = {.index = restored->mark.index, .term = restored->mark.term}};
+    TRY(wal_append(wal, &record));
+    TRY(wal_sync(wal, diag));
+    log->base_index = log->last_index = restored->mark.index;
+    log->base_term = restored->mark.term;
+    return PAWL_OK;
+}
+
 enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *recovery,
                                 const struct rows_port *rows, struct arena *arena,
                                 struct replica_restored *restored_out, struct pawl_diag *diag)
 {
-    struct replica_restored restored = {.is_vote_withheld = recovery->health != WAL_HEALTHY};
+    struct replica_restored restored = {
+        .log = {.incarnation = recovery->incarnation,
+                .is_vote_withheld = recovery->incarnation > 0}};
     for (size_t i = 0; i < recovery->partition_count; i++)
         if (recovery->partitions[i].partition == 0)
             restored.log = recovery->partitions[i];
+    restored.is_vote_withheld = restored.log.is_vote_withheld || recovery->health != WAL_HEALTHY;
     TRY(read_mark(rows, &restored));
     if (restored.mark.index < restored.log.base_index)
         return diag_fail(diag, PAWL_E_CORRUPT,
@@ -67,6 +87,8 @@ enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *reco
                          "%llu; this node must be rebuilt from its peers",
                          (unsigned long long)restored.mark.index,
                          (unsigned long long)restored.log.base_index);
+    if (restored.log.last_index < restored.mark.index)
+        TRY(begin_behind_store(wal, &restored, diag));
     TRY(read_shapes(wal, arena, &restored));
     TRY(read_tail(wal, arena, &restored));
     *restored_out = restored;
