@@ -1,5 +1,5 @@
-/* Connections of clients and their frames. Bytes from a client are checked here; a frame no correct client sends closes
- * its connection.
+/* Connections of clients and their frames. Bytes from a client are checked here; a frame no correct
+ * client sends closes its connection.
  */
 #include <stdlib.h>
 
@@ -34,7 +34,8 @@ void clients_respond(struct replica *replica, struct origin origin, enum pawl_er
         detail = bytes_string(pawl_error_text(error));
     const struct msg_response response = {.correlation = origin.correlation,
                                           .error = (uint32_t)error,
-                                          .detail = error == PAWL_OK ? (struct bytes){NULL, 0} : detail,
+                                          .detail =
+                                              error == PAWL_OK ? (struct bytes){NULL, 0} : detail,
                                           .answer = answer,
                                           .index = index};
     clients_send(replica, origin.connection, FRAME_RESPONSE, &schema_response, &response);
@@ -45,7 +46,8 @@ void clients_respond(struct replica *replica, struct origin origin, enum pawl_er
 static struct connection *open_connection(struct replica *replica, uint64_t number)
 {
     struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL || !id_map_put(&replica->connection_map, id_of_number(number), connection)) {
+    if (connection == NULL ||
+        !id_map_put(&replica->connection_map, id_of_number(number), connection)) {
         free(connection);
         return NULL;
     }
@@ -102,11 +104,11 @@ static void announce_to(struct replica *replica, const struct connection *connec
 {
     const struct partition *partition = &replica->partition;
     const struct msg_member *leader = member_of(replica, partition->leader);
-    const struct msg_leader message = {
-        .partition = partition->number,
-        .term = partition->term,
-        .node = leader != NULL ? leader->node : 0,
-        .client_address = leader != NULL ? leader->client_address : (struct bytes){NULL, 0}};
+    const struct msg_leader message = {.partition = partition->number,
+                                       .term = partition->term,
+                                       .node = leader != NULL ? leader->node : 0,
+                                       .client_address = leader != NULL ? leader->client_address
+                                                                        : (struct bytes){NULL, 0}};
     clients_send(replica, connection->number, FRAME_LEADER, &schema_leader, &message);
 }
 
@@ -214,10 +216,11 @@ static void init_again(struct replica *replica, const struct msg_request *reques
         clients_respond(replica, origin, PAWL_OK, none,
                         status_answer(replica, &replica->turn_arena), 0);
     else
-        clients_respond(replica, origin, PAWL_E_CONFLICT,
-                        BYTES_LITERAL("this node belongs to a cluster of other nodes already; nothing "
-                                      "was changed; see pawl cluster status"),
-                        none, 0);
+        clients_respond(
+            replica, origin, PAWL_E_CONFLICT,
+            BYTES_LITERAL("this node belongs to a cluster of other nodes already; nothing "
+                          "was changed; see pawl cluster status"),
+            none, 0);
 }
 
 static enum pawl_error take_request(struct replica *replica, struct connection *connection,

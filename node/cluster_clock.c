@@ -30,9 +30,8 @@ void cluster_clock_wall(struct cluster_clock *clock, uint64_t node, uint64_t wal
         return;
     if (i == clock->wall_count)
         clock->wall_count++;
-    clock->walls[i] = (struct clock_wall){.node = node,
-                                          .offset_us = (int64_t)(wall_us - monotonic_us),
-                                          .heard_us = monotonic_us};
+    clock->walls[i] = (struct clock_wall){
+        .node = node, .offset_us = (int64_t)(wall_us - monotonic_us), .heard_us = monotonic_us};
 }
 
 /* The lower median of the walls heard lately; false: they are no quorum. */

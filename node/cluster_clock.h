@@ -1,11 +1,13 @@
 /* The cluster's clock, as one node knows it.
  *
  * 1. It never runs back, on any node, over any change of leader.
- * 2. It advances by the monotonic clock and slews by at most 10 % towards the lower median of the wall clocks of a
- *    quorum. Only a leader that lags by more than CLOCK_JUMP_US (the cluster was down) jumps forward to it.
+ * 2. It advances by the monotonic clock and slews by at most 10 % towards the lower median of the
+ * wall clocks of a quorum. Only a leader that lags by more than CLOCK_JUMP_US (the cluster was
+ * down) jumps forward to it.
  * 3. A follower follows the stamps of entries and the times in heartbeats.
  *
- * Times are microseconds; cluster and wall times since 1970 UTC. Source: docs/architecture.md, "Time".
+ * Times are microseconds; cluster and wall times since 1970 UTC. Source: docs/architecture.md,
+ * "Time".
  */
 #ifndef PAWL_NODE_CLUSTER_CLOCK_H
 #define PAWL_NODE_CLUSTER_CLOCK_H
@@ -23,8 +25,8 @@ struct cluster_clock {
     uint64_t monotonic_us; /* ... at this moment of this node */
     struct clock_wall {
         uint64_t node;
-        int64_t offset_us;    /* the node's wall clock less our monotonic clock */
-        uint64_t heard_us;    /* monotonic */
+        int64_t offset_us; /* the node's wall clock less our monotonic clock */
+        uint64_t heard_us; /* monotonic */
     } walls[MEMBERS_MAX];
     size_t wall_count;
 };
@@ -37,8 +39,8 @@ void cluster_clock_wall(struct cluster_clock *clock, uint64_t node, uint64_t wal
                         uint64_t monotonic_us);
 /* Advance without slewing (followers) and read. */
 uint64_t cluster_clock_read(const struct cluster_clock *clock, uint64_t monotonic_us);
-/* Advance as the leader does: slew towards, or jump to, the lower median of the walls heard within heard_us_max,
- * when they are a quorum. True: it jumped. */
+/* Advance as the leader does: slew towards, or jump to, the lower median of the walls heard within
+ * heard_us_max, when they are a quorum. True: it jumped. */
 bool cluster_clock_lead(struct cluster_clock *clock, uint64_t monotonic_us, size_t quorum,
                         uint64_t heard_us_max);
 

@@ -1,9 +1,11 @@
 /* Deciding: commands become decisions, decisions become the batch that this turn proposes.
  *
- * 1. A command is decided against memory's head, at the index its entry will have. What it writes is in the head at once.
- * 2. A command that needs rows waits for a load; later commands of its run wait behind it, in order.
- * 3. A command that is lost with the role is never proposed again; its caller is told UNKNOWN_OUTCOME or
- *    NOT_LEADER and asks again.
+ * 1. A command is decided against memory's head, at the index its entry will have. What it writes
+ * is in the head at once.
+ * 2. A command that needs rows waits for a load; later commands of its run wait behind it, in
+ * order.
+ * 3. A command that is lost with the role is never proposed again; its caller is told
+ * UNKNOWN_OUTCOME or NOT_LEADER and asks again.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -11,7 +13,12 @@
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { UNCOMMITTED_BYTES_MAX = 16 << 20, WAITING_MAX = 16384, TIMERS_PER_TURN = 256, BATCH_MAX = 256 };
+enum {
+    UNCOMMITTED_BYTES_MAX = 16 << 20,
+    WAITING_MAX = 16384,
+    TIMERS_PER_TURN = 256,
+    BATCH_MAX = 256
+};
 
 /* ---- types whose steps may wait for a worker ---- */
 
@@ -98,9 +105,9 @@ static void adopt(struct partition *partition, struct outcome *outcome, uint64_t
     const struct decision *decision = &outcome->decision;
     struct payload *payload = encode_decision(partition, decision, now_us);
     const uint64_t index = next_index(partition);
-    enum pawl_error error =
-        payload == NULL ? PAWL_E_NO_MEMORY
-                        : memory_write(partition->memory, index, decision->writes, decision->write_count);
+    enum pawl_error error = payload == NULL ? PAWL_E_NO_MEMORY
+                                            : memory_write(partition->memory, index,
+                                                           decision->writes, decision->write_count);
     assert(error == PAWL_OK); /* without memory for its own decisions a node cannot go on */
     bool is_added = batch_add(partition, payload);
     assert(is_added);
@@ -113,7 +120,8 @@ static void adopt(struct partition *partition, struct outcome *outcome, uint64_t
     partition->decision_count++;
 }
 
-/* The answer changed nothing: it leaves when what it read is committed and this node is known to lead still. */
+/* The answer changed nothing: it leaves when what it read is committed and this node is known to
+ * lead still. */
 static void answer_quietly(struct partition *partition, struct outcome *outcome)
 {
     outcome->index = next_index(partition) - 1;
@@ -133,8 +141,8 @@ static void answer_quietly(struct partition *partition, struct outcome *outcome)
 static void respond(struct partition *partition, struct origin origin, enum pawl_error error,
                     const char *detail)
 {
-    clients_respond(partition->replica, origin, error, bytes_string(detail), (struct bytes){NULL, 0},
-                    0);
+    clients_respond(partition->replica, origin, error, bytes_string(detail),
+                    (struct bytes){NULL, 0}, 0);
 }
 
 static bool is_new_work(const struct command *command)
@@ -374,13 +382,13 @@ void commands_loaded(struct partition *partition, struct job *job)
 {
     enum pawl_error error = job->error;
     if (error == PAWL_OK)
-        error = memory_loaded(partition->memory,
-                              NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label,
-                              &job->load.missing, job->load.rows, job->load.row_count,
-                              job->load.covered_end);
+        error = memory_loaded(
+            partition->memory, NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label,
+            &job->load.missing, job->load.rows, job->load.row_count, job->load.covered_end);
     assert(error == PAWL_OK || error == PAWL_E_STALE || error == PAWL_E_NO_MEMORY ||
            error == PAWL_E_IO || error == PAWL_E_CORRUPT);
-    /* A stale or failed load wakes its commands too: they miss the same rows again and load again. */
+    /* A stale or failed load wakes its commands too: they miss the same rows again and load again.
+     */
     partition->timer_load.is_in_flight = false;
     partition->handout_load.is_in_flight = false;
     partition->lost_load.is_in_flight = false;

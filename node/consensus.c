@@ -1,7 +1,7 @@
 /* Raft's host: carries out what the core returns, and feeds it what happened.
  *
- * The payload of an entry enters the cache before the core hears of the entry, and leaves the cache only when the core
- * has let go of it.
+ * The payload of an entry enters the cache before the core hears of the entry, and leaves the cache
+ * only when the core has let go of it.
  */
 #include <assert.h>
 
@@ -23,7 +23,8 @@ static enum raft_error step(struct partition *partition, struct raft_input *inpu
 
 /* ---- persisting ---- */
 
-/* The payload of an entry that the core appended: from the message it came in, or none (a no-op). */
+/* The payload of an entry that the core appended: from the message it came in, or none (a no-op).
+ */
 static bool cache_entry(struct partition *partition, uint64_t index, const struct msg_raft *message)
 {
     struct payload *payload = NULL;
@@ -57,7 +58,8 @@ static void record_entry(struct partition *partition, struct job *job, uint64_t 
 static void persist(struct partition *partition, const struct raft_persist *persist,
                     const struct msg_raft *message)
 {
-    const bool has_entries = persist->first_index <= persist->last_index && persist->first_index > 0;
+    const bool has_entries =
+        persist->first_index <= persist->last_index && persist->first_index > 0;
     const size_t entry_count =
         has_entries ? (size_t)(persist->last_index - persist->first_index + 1) : 0;
     struct job *job = job_new(JOB_LOG_APPEND, partition->number);
@@ -117,7 +119,8 @@ void consensus_appended(struct partition *partition, struct job *job)
 
 /* ---- sending ---- */
 
-static struct msg_raft message_of(const struct partition *partition, const struct raft_message *from)
+static struct msg_raft message_of(const struct partition *partition,
+                                  const struct raft_message *from)
 {
     const struct replica *replica = partition->replica;
     const struct clock_port *clock = &replica->options.clock;
@@ -151,8 +154,8 @@ static void send_encoded(struct partition *partition, const struct msg_raft *mes
                                          buffer_bytes(&replica->frame));
 }
 
-/* Some of the entries have left the cache: they are read from the log, and the message leaves when they are here. To the
- * receiver that is a slow network. */
+/* Some of the entries have left the cache: they are read from the log, and the message leaves when
+ * they are here. To the receiver that is a slow network. */
 static void send_after_read(struct partition *partition, const struct msg_raft *message,
                             size_t entry_count)
 {
@@ -348,8 +351,8 @@ static void carry_out(struct partition *partition, const struct raft_outputs *ou
 
 /* ---- inputs ---- */
 
-/* A node whose log lost its end takes part again once every other voter has told it its term, and a leader has
- * then filled its log up to a commit index learnt after that. */
+/* A node whose log lost its end takes part again once every other voter has told it its term, and a
+ * leader has then filled its log up to a commit index learnt after that. */
 static void consider_readmission(struct partition *partition, const struct msg_raft *message)
 {
     struct readmission *state = &partition->readmission;
@@ -391,9 +394,8 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
     if (entries == NULL && message.entries.count > 0)
         return; /* as if the network had lost it */
     for (size_t i = 0; i < message.entries.count; i++)
-        entries[i] = (struct raft_entry){.term = sent[i].term,
-                                         .bytes = (uint32_t)sent[i].payload.size,
-                                         .kind = sent[i].kind};
+        entries[i] = (struct raft_entry){
+            .term = sent[i].term, .bytes = (uint32_t)sent[i].payload.size, .kind = sent[i].kind};
     struct raft_input input = {.kind = RAFT_IN_MESSAGE,
                                .message = {.kind = message.kind,
                                            .from = message.from,

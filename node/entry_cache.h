@@ -1,8 +1,9 @@
-/* Payloads of recent log entries by index: what is being written, sent and applied, and some history for
- * followers that lag.
+/* Payloads of recent log entries by index: what is being written, sent and applied, and some
+ * history for followers that lag.
  *
  * 1. Indexes are contiguous: first..last.
- * 2. Entries above the applied index never leave; below it the oldest leave when the budget is passed.
+ * 2. Entries above the applied index never leave; below it the oldest leave when the budget is
+ * passed.
  * 3. Payloads are counted; a job that carries one keeps it alive. One thread.
  */
 #ifndef PAWL_NODE_ENTRY_CACHE_H
@@ -15,8 +16,8 @@ struct entry_cache {
         uint64_t term;
         uint8_t kind;
         struct payload *payload; /* NULL: empty */
-    } *ring;
-    size_t capacity; /* a power of two, or 0 */
+    } * ring;
+    size_t capacity;                  /* a power of two, or 0 */
     uint64_t first_index, last_index; /* last < first: empty */
     size_t bytes;
 };
@@ -24,7 +25,8 @@ struct entry_cache {
 /* An empty cache whose first entry will be first_index. */
 void entry_cache_init(struct entry_cache *cache, uint64_t first_index);
 void entry_cache_done(struct entry_cache *cache);
-/* The entry at last_index + 1; the payload's reference is taken. False: no memory, nothing happened. */
+/* The entry at last_index + 1; the payload's reference is taken. False: no memory, nothing
+ * happened. */
 bool entry_cache_push(struct entry_cache *cache, uint64_t term, uint8_t kind,
                       struct payload *payload_take);
 /* Drop entries from index on. */

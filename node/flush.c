@@ -1,6 +1,7 @@
 /* The checkpoint: the window's net change goes into the store, and the log is cut behind it.
  *
- * 1. A flush seals at G <= min(applied, this node's own synced index), so the store never knows what the log may lose.
+ * 1. A flush seals at G <= min(applied, this node's own synced index), so the store never knows
+ * what the log may lose.
  * 2. The log is cut only behind what the store has durably and every member holds.
  */
 #include <assert.h>

@@ -4,8 +4,8 @@
 
 static size_t slot_of(const struct id_map *map, struct id128 key)
 {
-    uint64_t hash = (le64_get(key.byte) ^ le64_get(key.byte + 8) * 0x9e3779b97f4a7c15u) *
-                    0xff51afd7ed558ccdu;
+    uint64_t hash =
+        (le64_get(key.byte) ^ le64_get(key.byte + 8) * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
     return (size_t)(hash ^ hash >> 32) & (map->slot_count - 1);
 }
 

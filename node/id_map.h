@@ -1,4 +1,5 @@
-/* A map from a 128-bit key to a pointer; open addressing, grows by doubling. Sessions and connections live in it. */
+/* A map from a 128-bit key to a pointer; open addressing, grows by doubling. Sessions and
+ * connections live in it. */
 #ifndef PAWL_NODE_ID_MAP_H
 #define PAWL_NODE_ID_MAP_H
 
@@ -8,7 +9,7 @@ struct id_map {
     struct id_map_slot {
         struct id128 key;
         void *value; /* NULL: free */
-    } *slots;
+    } * slots;
     size_t slot_count; /* a power of two, or 0 */
     size_t count;
 };

@@ -30,7 +30,8 @@ static enum pawl_error append_all(struct wal *wal, const struct job *job)
 }
 
 /* The appends jobs[begin..end) as one group. */
-static enum pawl_error run_appends(struct wal *wal, struct job *const *jobs, size_t begin, size_t end)
+static enum pawl_error run_appends(struct wal *wal, struct job *const *jobs, size_t begin,
+                                   size_t end)
 {
     enum pawl_error error = PAWL_OK;
     for (size_t i = begin; i < end && error == PAWL_OK; i++)
@@ -45,15 +46,16 @@ static enum pawl_error run_appends(struct wal *wal, struct job *const *jobs, siz
 static enum pawl_error run_other(struct wal *wal, struct job *job)
 {
     if (job->kind == JOB_LOG_READ)
-        job->error = wal_read(wal, job->partition, job->read.first, job->read.last,
-                              job->read.bytes_max, &job->arena, &job->read.entries,
-                              &job->read.entry_count);
+        job->error =
+            wal_read(wal, job->partition, job->read.first, job->read.last, job->read.bytes_max,
+                     &job->arena, &job->read.entries, &job->read.entry_count);
     else
         job->error = wal_cut(wal, job->partition, job->cut.index, &job->diag);
     return job->error;
 }
 
-enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t count, size_t *done_out)
+enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t count,
+                             size_t *done_out)
 {
     size_t begin = 0;
     while (begin < count) {

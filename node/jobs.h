@@ -1,9 +1,10 @@
-/* Jobs: what the replica loop asks of the disk. The loop makes a job and hands it out through the jobs port; another thread
- * (or the simulator, inline) runs it with one of the functions below and hands it back as an input of the loop.
+/* Jobs: what the replica loop asks of the disk. The loop makes a job and hands it out through the
+ * jobs port; another thread (or the simulator, inline) runs it with one of the functions below and
+ * hands it back as an input of the loop.
  *
  * 1. A job belongs to the loop, then to who runs it, then to the loop again, which frees it.
- * 2. Log jobs of one node run in the order they were handed out; flush jobs too. Loads and queries may overlap and
- *    overtake each other.
+ * 2. Log jobs of one node run in the order they were handed out; flush jobs too. Loads and queries
+ * may overlap and overtake each other.
  * 3. A job whose error is PAWL_E_IO ends the process.
  */
 #ifndef PAWL_NODE_JOBS_H
@@ -12,17 +13,17 @@
 #include "node/store/memory.h"
 #include "node/store/rows_port.h"
 #include "node/wal/wal.h"
-#include "raft/raft.h"
 #include "proto/peer_messages.h"
+#include "raft/raft.h"
 #include "workflow/engine.h"
 
 enum job_kind {
     JOB_LOG_APPEND, /* records, then one sync */
     JOB_LOG_READ,   /* entries for a follower that is far behind */
     JOB_LOG_CUT,
-    JOB_FLUSH,      /* the net change of a window into the store */
-    JOB_LOAD,       /* rows that a decide wanted */
-    JOB_QUERY,      /* a read that wants a snapshot */
+    JOB_FLUSH, /* the net change of a window into the store */
+    JOB_LOAD,  /* rows that a decide wanted */
+    JOB_QUERY, /* a read that wants a snapshot */
 };
 
 /* One entry's payload, shared by the loop's cache and by jobs. Only the loop counts references. */
@@ -73,20 +74,21 @@ struct job {
         struct {
             enum request_kind kind;
             struct bytes body;
-            uint64_t index;  /* brought back: of the snapshot */
+            uint64_t index; /* brought back: of the snapshot */
             struct bytes answer;
             struct id128 run;
-            uint64_t token;  /* the loop's name for who waits */
+            uint64_t token; /* the loop's name for who waits */
         } query;
     };
 };
 
 struct job *job_new(enum job_kind kind, uint32_t partition); /* NULL: no memory */
-void job_free(struct job *job);                               /* payload references are the loop's to release */
+void job_free(struct job *job); /* payload references are the loop's to release */
 
-/* Run log jobs in order; the appends of one call share one sync. PAWL_E_DISK_FULL: jobs from *done_out on have not
- * happened and must be run again, in order, later. Blocks on the disk. */
-enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t count, size_t *done_out);
+/* Run log jobs in order; the appends of one call share one sync. PAWL_E_DISK_FULL: jobs from
+ * *done_out on have not happened and must be run again, in order, later. Blocks on the disk. */
+enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t count,
+                             size_t *done_out);
 /* A flush. PAWL_E_DISK_FULL: nothing happened, run it again later. Blocks. */
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job);
 /* A load or a query; engine is the runner's own. Blocks. */

@@ -1,5 +1,5 @@
-/* Deliberate defects of the replica loop, chosen at run time, to prove that the tests find them. Only in builds with
- * PAWL_MUTANTS; elsewhere every one of them is the constant false. */
+/* Deliberate defects of the replica loop, chosen at run time, to prove that the tests find them.
+ * Only in builds with PAWL_MUTANTS; elsewhere every one of them is the constant false. */
 #ifndef PAWL_NODE_MUTANT_H
 #define PAWL_NODE_MUTANT_H
 

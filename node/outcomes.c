@@ -1,4 +1,5 @@
-/* Answers and effects that wait. They leave in log order, from the leader of the deciding term, while it still leads. */
+/* Answers and effects that wait. They leave in log order, from the leader of the deciding term,
+ * while it still leads. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -51,8 +52,8 @@ static struct outcome *take_first(struct outcome_queue *queue)
 static void leave(struct partition *partition, struct outcome *outcome)
 {
     const struct decision *decision = &outcome->decision;
-    const struct bytes detail =
-        decision->rejection == PAWL_OK ? (struct bytes){NULL, 0} : bytes_string(decision->diag.text);
+    const struct bytes detail = decision->rejection == PAWL_OK ? (struct bytes){NULL, 0}
+                                                               : bytes_string(decision->diag.text);
     clients_respond(partition->replica, outcome->origin, decision->rejection, detail,
                     decision->answer, outcome->index);
     for (size_t i = 0; i < decision->handout_count; i++)

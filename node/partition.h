@@ -1,8 +1,9 @@
 /* The private state of a replica and of its partitions; only node/ looks inside.
  *
- * A turn runs in this order: peers' frames and finished jobs (consensus.c, flush.c), then clients' frames (clients.c), then
- * what is due (sessions.c, commands.c), then one proposal of everything decided, then the answers (outcomes.c, reads.c).
- * So no decision is made between two changes of role in one turn.
+ * A turn runs in this order: peers' frames and finished jobs (consensus.c, flush.c), then clients'
+ * frames (clients.c), then what is due (sessions.c, commands.c), then one proposal of everything
+ * decided, then the answers (outcomes.c, reads.c). So no decision is made between two changes of
+ * role in one turn.
  */
 #ifndef PAWL_NODE_PARTITION_H
 #define PAWL_NODE_PARTITION_H
@@ -61,12 +62,13 @@ struct session {
     uint64_t attachment; /* the newest seen */
     uint64_t expires_us; /* monotonic; silent until then, it loses its leases */
     bool is_attached;
-    bool is_attaching; /* attach seen before this leader was active; answered when it is */
-    bool is_lost;      /* its hand-outs are being taken back */
+    bool is_attaching;          /* attach seen before this leader was active; answered when it is */
+    bool is_lost;               /* its hand-outs are being taken back */
     struct attach_copy *attach; /* while is_attaching */
 };
 
-/* A hand-out that a session never received, to be sent again under its fence once a read round is confirmed. */
+/* A hand-out that a session never received, to be sent again under its fence once a read round is
+ * confirmed. */
 struct resend {
     struct resend *next;
     struct id128 session;
@@ -83,7 +85,7 @@ struct own_load {
 
 struct ready_type {
     struct ready_type *next;
-    struct bytes type; /* allocated with the struct */
+    struct bytes type;   /* allocated with the struct */
     bool is_maybe_ready; /* rows of this type may wait in TABLE_READY */
 };
 
@@ -102,8 +104,8 @@ struct partition {
     struct entry_cache cache;
     struct cluster_clock clock;
     bool is_vote_withheld;
-    uint64_t incarnation;           /* of the log */
-    struct raft_synced last_token;  /* of the newest append handed out */
+    uint64_t incarnation;          /* of the log */
+    struct raft_synced last_token; /* of the newest append handed out */
     struct readmission {
         uint64_t heard_nodes[MEMBERS_MAX];
         size_t heard_count;
@@ -113,12 +115,13 @@ struct partition {
     /* Role */
     enum raft_role role;
     uint64_t term, leader;
-    bool is_active;         /* leads, and its no-op and the recorded hand-outs are known */
-    uint64_t noop_index;    /* of this leadership */
-    uint64_t head_first;    /* entries from here on were decided here and are in memory's head; 0: none */
+    bool is_active;      /* leads, and its no-op and the recorded hand-outs are known */
+    uint64_t noop_index; /* of this leadership */
+    uint64_t
+        head_first; /* entries from here on were decided here and are in memory's head; 0: none */
     uint64_t applied_index;
-    uint64_t cut_index_heard;   /* the leader says that every member holds the log up to here */
-    bool is_failed;             /* a committed entry cannot be read: this node has stopped */
+    uint64_t cut_index_heard; /* the leader says that every member holds the log up to here */
+    bool is_failed;           /* a committed entry cannot be read: this node has stopped */
 
     /* Decided in this turn, not proposed yet */
     struct raft_entry *batch;
@@ -132,14 +135,14 @@ struct partition {
     size_t free_outcome_count;
     struct waiting *waiting;
     size_t waiting_count;
-    struct reading *readings;    /* for their round, oldest first */
-    struct reading *snapshots;   /* for a flush, or for their query job */
-    struct reading *watchers;    /* RESULT of runs that have not ended */
+    struct reading *readings;  /* for their round, oldest first */
+    struct reading *snapshots; /* for a flush, or for their query job */
+    struct reading *watchers;  /* RESULT of runs that have not ended */
     struct resend *resends;
     struct closing {
         struct id128 run;
         uint64_t index;
-    } *closings;          /* the last CLOSINGS_MAX runs that ended while this node led; a ring */
+    } * closings;         /* the last CLOSINGS_MAX runs that ended while this node led; a ring */
     size_t closing_count; /* ever */
     uint64_t confirmed_round, confirmed_index;
     uint64_t next_token;
@@ -155,9 +158,9 @@ struct partition {
 
     /* Flush */
     bool is_flushing;
-    uint64_t flush_index;     /* of the flush under way */
-    uint64_t flush_due_us;    /* 0: nothing dirty */
-    uint64_t wanted_index;    /* a snapshot reader waits for the store to have this; 0: none */
+    uint64_t flush_index;  /* of the flush under way */
+    uint64_t flush_due_us; /* 0: nothing dirty */
+    uint64_t wanted_index; /* a snapshot reader waits for the store to have this; 0: none */
     uint64_t cut_index;
     bool is_out_of_space;
     uint64_t free_bytes;
@@ -180,10 +183,10 @@ struct replica {
     struct partition partition;
     struct id_map connection_map;
     struct connection *connections;
-    struct arena turn_arena;   /* reset at the end of each turn */
-    struct arena scratch;      /* reset by whoever uses it */
-    struct buffer frame;       /* the frame being encoded */
-    uint64_t now_us;           /* monotonic, of this turn */
+    struct arena turn_arena; /* reset at the end of each turn */
+    struct arena scratch;    /* reset by whoever uses it */
+    struct buffer frame;     /* the frame being encoded */
+    uint64_t now_us;         /* monotonic, of this turn */
     uint64_t last_turn_us;
     uint64_t seed[2];
     size_t jobs_out;
@@ -198,13 +201,15 @@ void partition_submit(struct partition *partition, struct job *job);
 void consensus_message(struct partition *partition, struct bytes body, uint64_t from);
 void consensus_tick(struct partition *partition);
 void consensus_propose(struct partition *partition); /* the batch */
-void consensus_read_round(struct partition *partition); /* gives outcomes, reads and resends that wait their round */
+void consensus_read_round(
+    struct partition *partition); /* gives outcomes, reads and resends that wait their round */
 void consensus_appended(struct partition *partition, struct job *job);
 void consensus_log_read(struct partition *partition, struct job *job);
 void consensus_cut(struct partition *partition, uint64_t index);
 
 /* commands.c: deciding */
-void commands_take(struct partition *partition, const struct command *command, struct origin origin);
+void commands_take(struct partition *partition, const struct command *command,
+                   struct origin origin);
 void commands_due(struct partition *partition);
 void commands_loaded(struct partition *partition, struct job *job);
 void commands_fail_all(struct partition *partition, enum pawl_error error);
@@ -241,9 +246,10 @@ void sessions_connection_closed(struct partition *partition, const struct connec
 bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
                           uint64_t term, uint64_t attachment);
 void sessions_hand_out(struct partition *partition, const struct decision_handout *handout);
-void sessions_begin(struct partition *partition);    /* became leader */
-void sessions_activate(struct partition *partition); /* find recorded hand-outs, then answer attaches */
-void sessions_end(struct partition *partition);      /* lost the role */
+void sessions_begin(struct partition *partition); /* became leader */
+void sessions_activate(
+    struct partition *partition);               /* find recorded hand-outs, then answer attaches */
+void sessions_end(struct partition *partition); /* lost the role */
 void sessions_due(struct partition *partition);
 void sessions_resend(struct partition *partition);
 uint64_t sessions_deadline_us(const struct partition *partition);

@@ -33,8 +33,9 @@ struct links_port {
     void (*client_close)(void *self, uint64_t connection);
 };
 
-/* A directory of files, under the real log code. Blocks; one thread at a time. Names have no slashes.
- * Every call returns 0 or an errno value; a failed call may have had any part of its effect. */
+/* A directory of files, under the real log code. Blocks; one thread at a time. Names have no
+ * slashes. Every call returns 0 or an errno value; a failed call may have had any part of its
+ * effect. */
 struct disk_file; /* the implementation's */
 struct disk_port {
     void *self;
@@ -43,8 +44,9 @@ struct disk_port {
     int (*close)(void *self, struct disk_file *file);
     int (*read)(void *self, struct disk_file *file, uint64_t offset, void *out, size_t size,
                 size_t *size_out); /* fewer bytes only at the end of the file */
-    int (*write)(void *self, struct disk_file *file, uint64_t offset, const void *data, size_t size);
-    int (*sync)(void *self, struct disk_file *file);     /* fdatasync */
+    int (*write)(void *self, struct disk_file *file, uint64_t offset, const void *data,
+                 size_t size);
+    int (*sync)(void *self, struct disk_file *file); /* fdatasync */
     int (*size)(void *self, struct disk_file *file, uint64_t *bytes_out);
     int (*truncate)(void *self, struct disk_file *file, uint64_t bytes);
     int (*rename)(void *self, const char *from, const char *to);

@@ -1,5 +1,6 @@
-/* Linearizable reads: a round of the leadership confirmed after they arrived, then the committed rows; what memory
- * does not hold, and what scans, goes to a snapshot of the store that has everything the round promised.
+/* Linearizable reads: a round of the leadership confirmed after they arrived, then the committed
+ * rows; what memory does not hold, and what scans, goes to a snapshot of the store that has
+ * everything the round promised.
  */
 #include <stdlib.h>
 
@@ -118,9 +119,9 @@ static void answer_from_memory(struct partition *partition, struct reading *read
     struct pawl_diag diag = {0};
     struct id128 run = {0};
     arena_reset(&replica->scratch);
-    enum pawl_error error = wf_query(partition->engine, &view, reading->kind,
-                                     buffer_bytes(&reading->body), &replica->scratch, &answer, &run,
-                                     &diag);
+    enum pawl_error error =
+        wf_query(partition->engine, &view, reading->kind, buffer_bytes(&reading->body),
+                 &replica->scratch, &answer, &run, &diag);
     if (error == PAWL_E_NOT_LOADED)
         go_to_snapshot(partition, reading, index);
     else if (error == PAWL_E_NOT_READY && reading->kind == REQUEST_RESULT)
@@ -129,7 +130,8 @@ static void answer_from_memory(struct partition *partition, struct reading *read
         respond(partition, reading, error, bytes_string(diag.text), answer, index);
 }
 
-/* Whether the run may have ended after `index`: its end was seen since, or more ends than are remembered. */
+/* Whether the run may have ended after `index`: its end was seen since, or more ends than are
+ * remembered. */
 static bool may_have_closed(const struct partition *partition, struct id128 run, uint64_t index)
 {
     const size_t kept =

@@ -1,10 +1,10 @@
-/* The replica loop of one node: Raft, the rows in memory, decisions and dispatch. The same code in pawld and in the
- * simulator.
+/* The replica loop of one node: Raft, the rows in memory, decisions and dispatch. The same code in
+ * pawld and in the simulator.
  *
  * 1. One thread. A turn takes all inputs that wait, then decides, then sends and writes, batched.
  * 2. It never blocks: disks are reached through jobs, sockets through links.
- * 3. Every answer waits for the commit of what it rests on, and for a read round when it wrote nothing.
- *    On losing the role all waiting answers become UNKNOWN_OUTCOME.
+ * 3. Every answer waits for the commit of what it rests on, and for a read round when it wrote
+ * nothing. On losing the role all waiting answers become UNKNOWN_OUTCOME.
  * 4. A new leader decides nothing until its own no-op is applied.
  */
 #ifndef PAWL_NODE_REPLICA_H
@@ -37,32 +37,34 @@ struct replica_options {
     uint32_t election_timeout_ms_min; /* 0: 300 */
     uint32_t election_timeout_ms_max; /* 0: 600 */
     uint32_t flush_interval_ms;       /* 0: 25 */
-    size_t clean_bytes_max;           /* rows kept in memory although the store has them; 0: 8 MiB */
-    size_t window_bytes_busy;         /* dirty rows from which new starts are told BUSY; 0: 64 MiB */
-    size_t window_bytes_stop;         /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
-    size_t cache_bytes_max;           /* payloads of applied entries kept for followers; 0: 8 MiB */
-    uint64_t free_bytes_low;          /* disk space below which new starts are refused; 0: 128 MiB */
+    size_t clean_bytes_max;   /* rows kept in memory although the store has them; 0: 8 MiB */
+    size_t window_bytes_busy; /* dirty rows from which new starts are told BUSY; 0: 64 MiB */
+    size_t window_bytes_stop; /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
+    size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 8 MiB */
+    uint64_t free_bytes_low;  /* disk space below which new starts are refused; 0: 128 MiB */
 };
 
 /* What the disk held, as replica_restore found it. */
 struct replica_restored {
     struct wal_partition log;
     bool is_vote_withheld;
-    struct rows_mark mark;       /* of the store */
+    struct rows_mark mark; /* of the store */
     bool is_store_empty;
-    struct raft_entry *entries;  /* log.base_index + 1 .. log.last_index */
-    struct wal_entry *tail;      /* with payloads: mark.index + 1 .. log.last_index */
+    struct raft_entry *entries; /* log.base_index + 1 .. log.last_index */
+    struct wal_entry *tail;     /* with payloads: mark.index + 1 .. log.last_index */
     size_t tail_count;
 };
 
-/* Read what partition 0 needs from an open log and store. Results live in the arena. PAWL_E_CORRUPT: the store is behind
- * the log's first entry; PAWL_E_IO, PAWL_E_NO_MEMORY. Blocks. */
+/* Read what partition 0 needs from an open log and store. Results live in the arena.
+ * PAWL_E_CORRUPT: the store is behind the log's first entry; PAWL_E_IO, PAWL_E_NO_MEMORY. Blocks.
+ */
 MUST_USE enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *recovery,
                                          const struct rows_port *rows, struct arena *arena,
                                          struct replica_restored *restored_out,
                                          struct pawl_diag *diag);
 
-/* PAWL_E_INVALID: options contradict each other; PAWL_E_NO_MEMORY. restored is borrowed for the call. */
+/* PAWL_E_INVALID: options contradict each other; PAWL_E_NO_MEMORY. restored is borrowed for the
+ * call. */
 MUST_USE enum pawl_error replica_new(const struct replica_options *options,
                                      const struct replica_restored *restored,
                                      struct replica **replica_out);
@@ -95,11 +97,11 @@ struct replica_status {
     enum raft_role role;
     uint64_t term, leader;
     uint64_t last_index, commit_index, stable_index, flushed_index;
-    uint64_t clock_us;       /* the cluster's clock as this node knows it */
-    bool is_active;          /* leads and has applied its own no-op */
+    uint64_t clock_us; /* the cluster's clock as this node knows it */
+    bool is_active;    /* leads and has applied its own no-op */
     bool is_vote_withheld;
     bool is_out_of_space;
-    bool is_failed;          /* a committed entry cannot be read; end the process */
+    bool is_failed; /* a committed entry cannot be read; end the process */
     size_t session_count, waiting_count;
     uint64_t decision_count, rejection_count, load_count, flush_count;
     struct memory_figures memory;

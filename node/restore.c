@@ -52,8 +52,8 @@ static enum pawl_error read_tail(struct wal *wal, struct arena *arena,
     return PAWL_OK;
 }
 
-/* The log lost its end, down to below what the store has. Everything in the store is committed, so the log
- * begins again behind it. */
+/* The log lost its end, down to below what the store has. Everything in the store is committed, so
+ * the log begins again behind it. */
 static enum pawl_error begin_behind_store(struct wal *wal, struct replica_restored *restored,
                                           struct pawl_diag *diag)
 {
@@ -73,20 +73,19 @@ enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *reco
                                 const struct rows_port *rows, struct arena *arena,
                                 struct replica_restored *restored_out, struct pawl_diag *diag)
 {
-    struct replica_restored restored = {
-        .log = {.incarnation = recovery->incarnation,
-                .is_vote_withheld = recovery->incarnation > 0}};
+    struct replica_restored restored = {.log = {.incarnation = recovery->incarnation,
+                                                .is_vote_withheld = recovery->incarnation > 0}};
     for (size_t i = 0; i < recovery->partition_count; i++)
         if (recovery->partitions[i].partition == 0)
             restored.log = recovery->partitions[i];
     restored.is_vote_withheld = restored.log.is_vote_withheld || recovery->health != WAL_HEALTHY;
     TRY(read_mark(rows, &restored));
     if (restored.mark.index < restored.log.base_index)
-        return diag_fail(diag, PAWL_E_CORRUPT,
-                         "the store has everything up to entry %llu, but the log begins after entry "
-                         "%llu; this node must be rebuilt from its peers",
-                         (unsigned long long)restored.mark.index,
-                         (unsigned long long)restored.log.base_index);
+        return diag_fail(
+            diag, PAWL_E_CORRUPT,
+            "the store has everything up to entry %llu, but the log begins after entry "
+            "%llu; this node must be rebuilt from its peers",
+            (unsigned long long)restored.mark.index, (unsigned long long)restored.log.base_index);
     if (restored.log.last_index < restored.mark.index)
         TRY(begin_behind_store(wal, &restored, diag));
     TRY(read_shapes(wal, arena, &restored));

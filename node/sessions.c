@@ -186,8 +186,8 @@ static bool keep_attach(struct session *session, const struct msg_attach *attach
         types[i] = arena_copy(&copy->arena, from[i]);
     copy->attach.types.elements = types;
     const struct bytes held =
-        arena_copy(&copy->arena, bytes_of(attach->held.elements,
-                                          attach->held.count * sizeof(struct msg_fence)));
+        arena_copy(&copy->arena,
+                   bytes_of(attach->held.elements, attach->held.count * sizeof(struct msg_fence)));
     union {
         const uint8_t *bytes;
         void *fences;
@@ -311,9 +311,8 @@ static bool recall_handouts(struct partition *partition)
                                        .level = MEMORY_HEAD,
                                        .arena = &partition->replica->turn_arena};
         const struct view view = memory_view(&reader);
-        enum pawl_error error =
-            view.scan(view.self, TABLE_HANDOUT, buffer_bytes(cursor), (struct bytes){NULL, 0},
-                      ROWS_PER_SCAN, rows, &count);
+        enum pawl_error error = view.scan(view.self, TABLE_HANDOUT, buffer_bytes(cursor),
+                                          (struct bytes){NULL, 0}, ROWS_PER_SCAN, rows, &count);
         if (error == PAWL_E_NOT_LOADED)
             (void)commands_own_load(partition, &partition->handout_load, &reader);
         if (error != PAWL_OK)
@@ -366,9 +365,8 @@ static bool take_back(struct partition *partition, const struct session *session
     size_t count, fence_count = 0;
     for (int i = 15; i >= 0 && ++after.byte[i] == 0; i--)
         continue;
-    enum pawl_error error =
-        view.scan(view.self, TABLE_HANDOUT, handout_key_prefix(&session->id), id128_bytes(&after),
-                  LOST_PER_TURN, rows, &count);
+    enum pawl_error error = view.scan(view.self, TABLE_HANDOUT, handout_key_prefix(&session->id),
+                                      id128_bytes(&after), LOST_PER_TURN, rows, &count);
     if (error == PAWL_E_NOT_LOADED)
         (void)commands_own_load(partition, &partition->lost_load, &reader);
     if (error != PAWL_OK)
@@ -409,9 +407,8 @@ void sessions_due(struct partition *partition)
 
 static void resend_one(struct partition *partition, struct resend *resend, bool *is_done_out)
 {
-    struct memory_reader reader = {.memory = partition->memory,
-                                   .level = MEMORY_HEAD,
-                                   .arena = &partition->replica->scratch};
+    struct memory_reader reader = {
+        .memory = partition->memory, .level = MEMORY_HEAD, .arena = &partition->replica->scratch};
     const struct view view = memory_view(&reader);
     const struct session *session = session_find(partition, resend->session);
     struct msg_handout handout;
@@ -419,9 +416,8 @@ static void resend_one(struct partition *partition, struct resend *resend, bool 
     if (session == NULL || !session->is_attached || session->attachment != resend->attachment)
         return; /* a newer attach has found it again */
     arena_reset(&partition->replica->scratch);
-    enum pawl_error error =
-        wf_handout(partition->engine, &view, resend->session, &resend->fence,
-                   &partition->replica->scratch, &handout);
+    enum pawl_error error = wf_handout(partition->engine, &view, resend->session, &resend->fence,
+                                       &partition->replica->scratch, &handout);
     if (error == PAWL_E_NOT_LOADED) {
         struct own_load load = {0};
         resend->is_loading = commands_own_load(partition, &load, &reader);

@@ -1,8 +1,8 @@
 /* What clients and workers say to a node and hear from it. One frame carries one message.
  *
  * 1. Everything mutating carries a request id, drawn by the caller and kept over its retries.
- * 2. (term, attachment) name the attachment a message belongs to; what belongs to an older one has no
- *    effect on either side.
+ * 2. (term, attachment) name the attachment a message belongs to; what belongs to an older one has
+ * no effect on either side.
  * 3. Answers are values (maps), so that every tool can print them.
  */
 #ifndef PAWL_PROTO_CLIENT_MESSAGES_H
@@ -13,22 +13,22 @@
 #define PROTOCOL_VERSION 1
 
 enum frame_type {
-    FRAME_HELLO = 1,      /* client -> node, first on every connection */
-    FRAME_WELCOME = 2,    /* node -> client, its answer */
-    FRAME_LEADER = 3,     /* node -> client: who leads a partition, when it changes */
-    FRAME_ATTACH = 4,     /* client -> leader */
-    FRAME_ATTACHED = 5,   /* leader -> client */
-    FRAME_REQUEST = 6,    /* client -> node */
-    FRAME_RESPONSE = 7,   /* node -> client */
-    FRAME_HANDOUTS = 8,   /* leader -> worker */
-    FRAME_HEARTBEAT = 9,  /* client -> leader: the session lives; and the answer to it */
-    FRAME_GOODBYE = 10,   /* worker -> leader: gone for good, leases end at once */
+    FRAME_HELLO = 1,     /* client -> node, first on every connection */
+    FRAME_WELCOME = 2,   /* node -> client, its answer */
+    FRAME_LEADER = 3,    /* node -> client: who leads a partition, when it changes */
+    FRAME_ATTACH = 4,    /* client -> leader */
+    FRAME_ATTACHED = 5,  /* leader -> client */
+    FRAME_REQUEST = 6,   /* client -> node */
+    FRAME_RESPONSE = 7,  /* node -> client */
+    FRAME_HANDOUTS = 8,  /* leader -> worker */
+    FRAME_HEARTBEAT = 9, /* client -> leader: the session lives; and the answer to it */
+    FRAME_GOODBYE = 10,  /* worker -> leader: gone for good, leases end at once */
 
-    FRAME_PEER_HELLO = 32,   /* node -> node, first on every peer connection, both ways */
+    FRAME_PEER_HELLO = 32, /* node -> node, first on every peer connection, both ways */
     FRAME_PEER_RAFT = 33,
-    FRAME_PEER_PROBE = 34,   /* bootstrap: do you reach all of these? */
+    FRAME_PEER_PROBE = 34, /* bootstrap: do you reach all of these? */
     FRAME_PEER_PROBED = 35,
-    FRAME_PEER_FORM = 36,    /* bootstrap: this is your cluster, write it down */
+    FRAME_PEER_FORM = 36, /* bootstrap: this is your cluster, write it down */
     FRAME_PEER_FORMED = 37,
 };
 
@@ -78,9 +78,9 @@ struct msg_attach {
     uint64_t term;
     uint64_t attachment; /* rises with every attach of the session */
     struct id128 session;
-    uint32_t credit;     /* steps it takes at once; 0: no worker, or draining */
-    struct list types;   /* struct bytes: step types it serves */
-    struct list held;    /* struct msg_fence: received, report not yet acknowledged */
+    uint32_t credit;   /* steps it takes at once; 0: no worker, or draining */
+    struct list types; /* struct bytes: step types it serves */
+    struct list held;  /* struct msg_fence: received, report not yet acknowledged */
 };
 
 struct msg_attached {
@@ -91,21 +91,23 @@ struct msg_attached {
 };
 
 enum request_kind {
-    REQUEST_START = 1,           /* msg_start -> {run, workflowId, existing} */
-    REQUEST_REPORT = 2,          /* msg_report -> {} */
-    REQUEST_DEPLOY = 3,          /* msg_deploy -> {namespace, name, version, existing, warnings[]} */
-    REQUEST_SHOW = 4,            /* msg_target -> the instance */
-    REQUEST_LIST = 5,            /* msg_list -> {instances[], next} */
-    REQUEST_HISTORY = 6,         /* msg_target -> {events[]} */
-    REQUEST_RESULT = 7,          /* msg_target: answered when the instance has ended */
+    REQUEST_START = 1,   /* msg_start -> {run, workflowId, existing} */
+    REQUEST_REPORT = 2,  /* msg_report -> {} */
+    REQUEST_DEPLOY = 3,  /* msg_deploy -> {namespace, name, version, existing, warnings[]} */
+    REQUEST_SHOW = 4,    /* msg_target -> the instance */
+    REQUEST_LIST = 5,    /* msg_list -> {instances[], next} */
+    REQUEST_HISTORY = 6, /* msg_target -> {events[]} */
+    REQUEST_RESULT = 7,  /* msg_target: answered when the instance has ended */
     REQUEST_DEFINITION_LIST = 8, /* msg_list -> {definitions[]} */
     REQUEST_DEFINITION_SHOW = 9, /* msg_definition -> the definition */
-    REQUEST_STATUS = 10,         /* empty; any node, no attachment -> the node and what it knows of the cluster */
-    REQUEST_INIT = 11,           /* msg_init; a node without a cluster -> {cluster, members[]} */
+    REQUEST_STATUS =
+        10, /* empty; any node, no attachment -> the node and what it knows of the cluster */
+    REQUEST_INIT = 11, /* msg_init; a node without a cluster -> {cluster, members[]} */
 };
 
 struct msg_request {
-    uint64_t correlation; /* drawn by the client, unique on its connection; the response echoes it */
+    uint64_t
+        correlation; /* drawn by the client, unique on its connection; the response echoes it */
     uint32_t partition;
     uint64_t term, attachment; /* 0: without attachment (status, init) */
     struct id128 request;      /* mutating requests; kept over retries */
@@ -121,7 +123,11 @@ struct msg_response {
     uint64_t index;      /* the answer is as of this log index */
 };
 
-enum conflict_policy { ON_CONFLICT_FAIL = 0, ON_CONFLICT_USE_EXISTING = 1, ON_CONFLICT_TERMINATE = 2 };
+enum conflict_policy {
+    ON_CONFLICT_FAIL = 0,
+    ON_CONFLICT_USE_EXISTING = 1,
+    ON_CONFLICT_TERMINATE = 2
+};
 enum reuse_policy { ON_REUSE_ALLOW = 0, ON_REUSE_ALLOW_IF_FAILED = 1, ON_REUSE_REJECT = 2 };
 
 struct msg_start {
@@ -136,8 +142,8 @@ struct msg_start {
 enum report_outcome { REPORT_COMPLETED = 1, REPORT_FAILED = 2 };
 
 struct msg_fault {
-    struct bytes type;   /* a URI, or the last segment of a standard one ("communication") */
-    uint32_t status;     /* HTTP-like; 0: the type's own */
+    struct bytes type; /* a URI, or the last segment of a standard one ("communication") */
+    uint32_t status;   /* HTTP-like; 0: the type's own */
     struct bytes title, detail;
     bool is_final;           /* no retry, whatever the policy says */
     uint64_t retry_after_ms; /* at least this long before the next attempt; 0: the policy's delay */
@@ -211,7 +217,8 @@ extern const struct schema schema_fence, schema_hello, schema_member, schema_wel
     schema_report, schema_deploy, schema_target, schema_list, schema_definition, schema_init,
     schema_handout, schema_handouts, schema_heartbeat, schema_goodbye;
 
-/* Every schema of client and peer messages, NULL at the end; for the reference page and for tests. */
+/* Every schema of client and peer messages, NULL at the end; for the reference page and for tests.
+ */
 extern const struct schema *const client_schemas[];
 
 #endif

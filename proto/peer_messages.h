@@ -1,7 +1,7 @@
 /* What nodes say to each other, and the entry that a leader's decision becomes.
  *
- * A raft message travels with what the host adds to it: the payloads of its entries, the cluster's clock, this
- * node's wall clock and its free disk space.
+ * A raft message travels with what the host adds to it: the payloads of its entries, the cluster's
+ * clock, this node's wall clock and its free disk space.
  */
 #ifndef PAWL_PROTO_PEER_MESSAGES_H
 #define PAWL_PROTO_PEER_MESSAGES_H
@@ -12,7 +12,7 @@
 struct msg_peer_hello {
     uint32_t version_min, version_max;
     struct id128 cluster;
-    uint64_t from, to;     /* node ids; 0 while bootstrapping */
+    uint64_t from, to; /* node ids; 0 while bootstrapping */
     struct bytes name;
 };
 
@@ -73,8 +73,8 @@ struct entry {
 };
 /* Append the payload to out; an error shows in out->is_failed. */
 void entry_encode(const struct entry *entry, struct buffer *out);
-/* Keys and values are views into payload; the write array is in the arena. PAWL_E_INVALID, PAWL_E_LIMIT (more
- * than DECISION_WRITES_MAX writes), PAWL_E_NO_MEMORY. */
+/* Keys and values are views into payload; the write array is in the arena. PAWL_E_INVALID,
+ * PAWL_E_LIMIT (more than DECISION_WRITES_MAX writes), PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error entry_decode(struct bytes payload, struct arena *arena,
                                       struct entry *entry_out);
 
