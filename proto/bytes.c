@@ -26,6 +26,8 @@ static bool buffer_grow(struct buffer *buffer, size_t needed)
     size_t capacity = buffer->capacity != 0 ? buffer->capacity : 256;
     while (capacity < needed)
         capacity *= 2;
+    if (capacity > limit)
+        capacity = limit;
     uint8_t *data = realloc(buffer->data, capacity);
     if (data == NULL)
         return false;
