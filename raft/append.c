@@ -4,7 +4,8 @@
  * 1. Every append is checked against the entry before it, the empty ones too: a heartbeat finds
  *    whatever was lost, and its answer gets a peer in any state moving again.
  * 2. A refusal names the last place where the two logs may agree, so that each round trip skips
- *    a term. Follower:
+ *    a term.
+ * Follower:
  * 3. An acknowledgement names what is durable here and known to be the leader's; an append with
  *    entries is not answered until then.
  * 4. A node whose vote is withheld says what it holds (hint_index), and acknowledges nothing.
@@ -230,8 +231,10 @@ static void accept(struct raft *raft, const struct raft_message *message, size_t
     raft_index shared = last_sent > raft->commit_index ? last_sent : raft->commit_index;
     if (shared > raft->leader_match_index)
         raft->leader_match_index = shared;
-    raft_commit_to(raft, message->commit_index < raft->leader_match_index
-                             ? message->commit_index
+    if (message->commit_index > raft->leader_commit_index)
+        raft->leader_commit_index = message->commit_index;
+    raft_commit_to(raft, raft->leader_commit_index < raft->leader_match_index
+                             ? raft->leader_commit_index
                              : raft->leader_match_index);
     raft_readmit_if_filled(raft);
     if (message->entry_count == 0 || raft->is_vote_withheld || ackable_index(raft) >= last_sent)

@@ -42,7 +42,8 @@ static uint64_t mix_peer(uint64_t digest, const struct raft *raft, const struct 
 
 static uint64_t mix_term(uint64_t digest, const struct raft *raft)
 {
-    digest = mix(mix(digest, raft->leader_match_index), raft->acked_index);
+    digest = mix(mix(digest, raft->leader_match_index), raft->leader_commit_index);
+    digest = mix(digest, raft->acked_index);
     digest = mix(mix(digest, raft->leader_round), raft->granted);
     return mix(digest, (uint64_t)raft->is_vote_owed << 1 | raft->has_asked_votes);
 }

@@ -82,23 +82,35 @@ void raft_take_readmit(struct raft *raft, raft_index index)
     raft_readmit_if_filled(raft);
 }
 
-static raft_index filled_index(const struct raft *raft)
+static bool has_other_voters(const struct raft *raft)
 {
-    if (raft->leader == 0 || raft->durable.term != raft->hard.term)
-        return 0;
-    return raft->leader_match_index < raft->stable_index ? raft->leader_match_index
-                                                         : raft->stable_index;
+    return ((raft->members.voters | raft->members.old_voters) & ~raft_slots_of(raft->self)) != 0;
+}
+
+/* Filled means: all that was ever committed is durable here. What was committed in earlier terms lies
+ * below any commit of this term. What was committed in this term with an acknowledgement that this node
+ * has lost lies above what it held, so its leader had heard of the loss before an append could be
+ * accepted here, and told its commit index with that append. */
+static bool is_filled(const struct raft *raft)
+{
+    raft_index needed = raft->leader_commit_index;
+    if (raft->durable.term != raft->hard.term ||
+        raft_log_term(&raft->log, needed) != raft->hard.term)
+        return false;
+    if (needed < raft->readmit_index)
+        needed = raft->readmit_index;
+    return raft->stable_index >= needed && raft->leader_match_index >= needed;
 }
 
 /* A vote of this term may have been given and lost with the log's end, so it counts as spent. */
 void raft_readmit_if_filled(struct raft *raft)
 {
     if (!raft->is_vote_withheld || !raft->is_readmission_asked ||
-        filled_index(raft) < raft->readmit_index)
+        (has_other_voters(raft) && !is_filled(raft)))
         return;
     raft->is_vote_withheld = false;
     raft->is_readmission_asked = false;
-    if (raft->hard.vote == 0)
+    if (raft->hard.vote == 0 && raft->hard.term > 0)
         raft->hard.vote = raft->options.self;
     (void)raft_emit(raft, RAFT_OUT_READMITTED);
     raft_persist(raft);

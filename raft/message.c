@@ -58,8 +58,11 @@ bool raft_message_is_sound(const struct raft *raft, const struct raft_message *m
     if (message->to != raft->options.self || message->from == raft->options.self ||
         raft_members_slot(&raft->members, message->from) < 0)
         return false;
-    if (message->term == 0 || message->term > RAFT_NUMBER_MAX)
+    if (message->term > RAFT_NUMBER_MAX)
         return false;
+    /* A node that has never taken part has term 0, and says so in one kind of message only. */
+    if (message->term == 0)
+        return message->kind == RAFT_MSG_PRE_VOTE_REPLY && message->is_rejected;
     switch ((enum raft_message_kind)message->kind) {
     case RAFT_MSG_PRE_VOTE:
     case RAFT_MSG_VOTE:

@@ -44,6 +44,7 @@ static void enter_term(struct raft *raft, raft_term term, raft_node vote)
     assert(term > raft->hard.term);
     raft->hard = (struct raft_hard){term, vote};
     raft->leader_match_index = 0;
+    raft->leader_commit_index = 0;
     raft->acked_index = 0;
     raft->leader_round = 0;
     raft->is_vote_owed = false;

@@ -60,12 +60,13 @@ struct raft {
     raft_index stable_index;
 
     /* this term */
-    raft_index leader_match_index; /* this log is the leader's up to here */
-    raft_index acked_index;        /* last acknowledged to the leader */
-    uint64_t leader_round;         /* highest round heard from the leader */
-    bool is_vote_owed;             /* granted to hard.vote, not yet sent */
-    bool has_asked_votes;          /* candidate: its own vote is durable, so it has asked */
-    raft_slots granted;            /* candidates: who voted, or would */
+    raft_index leader_match_index;  /* this log is the leader's up to here */
+    raft_index leader_commit_index; /* as the leader told it with an append accepted here */
+    raft_index acked_index;         /* last acknowledged to the leader */
+    uint64_t leader_round;          /* highest round heard from the leader */
+    bool is_vote_owed;              /* granted to hard.vote, not yet sent */
+    bool has_asked_votes;           /* candidate: its own vote is durable, so it has asked */
+    raft_slots granted;             /* candidates: who voted, or would */
 
     /* leader */
     struct raft_peer peers[RAFT_SLOTS_MAX]; /* by slot; that of self is not used */
