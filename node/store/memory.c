@@ -298,13 +298,14 @@ uint64_t memory_flushed_index(const struct memory *memory)
     return memory->flushed;
 }
 
-/* Take one row of a load (is_absent: its absence) unless memory knows better. */
-static bool load_one(struct memory *memory, uint64_t label, enum row_table table, struct bytes key,
-                     bool is_absent, struct bytes value)
+/* Take one row of a load (is_absent: its absence) as what was flushed, unless memory knows better.
+ * When the snapshot is newer than the last flush that was reported, versions above hide it until
+ * that report. */
+static bool load_one(struct memory *memory, enum row_table table, struct bytes key, bool is_absent,
+                     struct bytes value)
 {
     struct memory_row *row = memory_row_find(memory, table, key);
-    bool is_known =
-        row != NULL && (row->oldest->index <= memory->flushed || row->oldest->index <= label);
+    bool is_known = row != NULL && row->oldest->index <= memory->flushed;
     if (is_known || ranges_find(&memory->ranges[table], key) != NULL) {
         if (row != NULL && row->is_clean)
             memory_row_touch(memory, row);
@@ -342,11 +343,11 @@ enum pawl_error memory_loaded(struct memory *memory, uint64_t label,
         return PAWL_E_STALE;
     uint64_t used_before = memory->use_count;
     for (size_t i = 0; i < row_count; i++)
-        if (!load_one(memory, label, missing->table, rows[i].key, false, rows[i].value))
+        if (!load_one(memory, missing->table, rows[i].key, false, rows[i].value))
             return PAWL_E_NO_MEMORY;
     struct bytes none = {NULL, 0};
     bool is_absence = !missing->is_range && row_count == 0;
-    if (is_absence && !load_one(memory, label, missing->table, missing->begin, true, none))
+    if (is_absence && !load_one(memory, missing->table, missing->begin, true, none))
         return PAWL_E_NO_MEMORY;
     if (missing->is_range && !load_range(memory, missing, covered_end))
         return PAWL_E_NO_MEMORY;
