@@ -193,6 +193,16 @@ void replica_free(struct replica *replica)
     free(replica);
 }
 
+void replica_abandon(struct replica *replica, struct job *job_take)
+{
+    assert(replica->jobs_out > 0);
+    replica->jobs_out--;
+    if (job_take->kind == JOB_LOG_APPEND)
+        for (size_t i = 0; i < job_take->append.payload_count; i++)
+            payload_release(job_take->append.payloads[i]);
+    job_free(job_take);
+}
+
 /* ---- a turn ---- */
 
 static void job_done(struct replica *replica, struct job *job)

@@ -68,8 +68,11 @@ MUST_USE enum pawl_error replica_restore(struct wal *wal, const struct wal_recov
 MUST_USE enum pawl_error replica_new(const struct replica_options *options,
                                      const struct replica_restored *restored,
                                      struct replica **replica_out);
-/* Every job must have come back. */
+/* Every job must have come back, or have been abandoned. */
 void replica_free(struct replica *replica);
+/* Take back a job that nobody will run or report any more: the process ends while its disk is at work. Only
+ * replica_free may follow. */
+void replica_abandon(struct replica *replica, struct job *job_take);
 
 enum replica_input_kind {
     REPLICA_PEER_FRAME,    /* source: node id */
