@@ -56,13 +56,6 @@ struct wal_slot *wal_slots_put(struct wal_slots *slots, uint32_t partition)
     return &slots->slot[at];
 }
 
-static bool state_equal(const struct wal_state *a, const struct wal_state *b)
-{
-    return a->term == b->term && a->vote == b->vote && a->incarnation == b->incarnation &&
-           a->is_vote_withheld == b->is_vote_withheld && a->last_index == b->last_index &&
-           a->last_term == b->last_term;
-}
-
 bool wal_slot_accepts(const struct wal_slot *slot, const struct wal_record_header *record,
                       const struct wal_state *state)
 {
@@ -75,7 +68,8 @@ bool wal_slot_accepts(const struct wal_slot *slot, const struct wal_record_heade
         return record->index < UINT64_MAX;
     case WAL_STATE:
         return state->last_index < UINT64_MAX &&
-               (!slot->is_durable || state_equal(state, &slot->now));
+               (!slot->is_durable || (state->last_index == slot->now.last_index &&
+                                      state->last_term == slot->now.last_term));
     case WAL_HARD_STATE:
     case WAL_INCARNATION:
         return true;
@@ -109,10 +103,10 @@ enum pawl_error wal_slot_apply(struct wal_slot *slot, const struct wal_record_he
         TRY(truncate_apply(slot, record));
     if (record->kind == WAL_START)
         TRY(wal_index_reset(&slot->index, record->index, record->term));
-    if (record->kind == WAL_STATE && !slot->is_durable) {
+    if (record->kind == WAL_STATE && !slot->is_durable)
         TRY(wal_index_reset(&slot->index, state->last_index, state->last_term));
+    if (record->kind == WAL_STATE)
         slot->now = *state;
-    }
     wal_state_apply(&slot->now, record);
     return PAWL_OK;
 }

@@ -472,11 +472,14 @@ enum pawl_error wal_segments_retire(struct wal_segments *segments, size_t positi
             (segments->count - position) * sizeof *segments->segment);
     TRY(disk_final(diag, error, "close", name));
     file_name(FILE_USED, segments->next_blank, used);
-    if (is_reusable && segments->disk.rename(segments->disk.self, name, used) == 0) {
+    error = is_reusable ? segments->disk.rename(segments->disk.self, name, used) : ENOSPC;
+    if (error == 0) {
         segments->blank[segments->blank_count++] =
             (struct wal_blank){.number = segments->next_blank++};
         return directory_sync(segments, diag);
     }
+    if (error != ENOSPC)
+        return disk_final(diag, error, "rename", name);
     error = segments->disk.remove(segments->disk.self, name);
     TRY(disk_final(diag, error, "remove", name));
     return directory_sync(segments, diag);

@@ -441,13 +441,17 @@ enum pawl_error wal_sync(struct wal *wal, struct pawl_diag *diag)
     enum pawl_error outcome = tail_clean(wal, diag);
     if (outcome == PAWL_OK)
         outcome = group_write(wal, diag);
-    wal->is_failed = outcome == PAWL_E_IO;
     if (outcome == PAWL_OK)
         wal_slots_settle(&wal->slots);
     else
         wal_slots_rollback(&wal->slots);
     buffer_reset(&wal->group);
     wal->group_record_max = 0;
+    /* At once, so that a refused group does not come back with the next life; later if it must be.
+     */
+    if (outcome == PAWL_E_DISK_FULL && tail_clean(wal, NULL) == PAWL_E_IO)
+        outcome = PAWL_E_IO;
+    wal->is_failed = outcome == PAWL_E_IO;
     return outcome;
 }
 

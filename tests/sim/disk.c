@@ -375,6 +375,13 @@ static int port_read(void *self, struct disk_file *file, uint64_t offset, void *
     return 0;
 }
 
+/* Some of a write's bytes, from its beginning, up to the end of a sector. */
+static size_t sectors_at_random(struct sim_disk *disk, uint64_t offset, size_t size)
+{
+    uint64_t end = (offset + random_below(&disk->random, size + 1)) / SECTOR_BYTES * SECTOR_BYTES;
+    return end > offset ? (size_t)(end - offset) : 0;
+}
+
 static int port_write(void *self, struct disk_file *file, uint64_t offset, const void *data,
                       size_t size)
 {
@@ -387,7 +394,7 @@ static int port_write(void *self, struct disk_file *file, uint64_t offset, const
     disk->figures.writes++;
     size_t part = room_for(disk, inode, offset, size);
     if (verdict == FAIL_AT_ONCE)
-        part = (size_t)random_below(&disk->random, part + 1);
+        part = sectors_at_random(disk, offset, part);
     inode_write(inode, offset, data, part);
     if (verdict != GO)
         return error;
