@@ -198,29 +198,12 @@ static void take_command(struct replica *replica, const struct msg_request *requ
         commands_take(&replica->partition, &command, origin);
 }
 
-static void init_again(struct replica *replica, const struct msg_request *request,
-                       struct origin origin)
+/* Forming clusters is not the replica's: it may have to finish what was cut short. */
+static void pass_on_init(struct replica *replica, struct connection *connection,
+                         const struct msg_request *request)
 {
-    const struct bytes none = {NULL, 0};
-    struct msg_init init;
-    if (codec_decode(&schema_init, request->body, &replica->turn_arena, &init, NULL) != PAWL_OK) {
-        answer_error(replica, origin, PAWL_E_INVALID);
-        return;
-    }
-    const struct bytes *peers = init.peers.elements;
-    size_t known = 0;
-    for (size_t i = 0; i < init.peers.count; i++)
-        for (size_t k = 0; k < replica->options.member_count; k++)
-            known += bytes_equal(peers[i], replica->options.members[k].peer_address);
-    if (known == init.peers.count && known == replica->options.member_count)
-        clients_respond(replica, origin, PAWL_OK, none,
-                        status_answer(replica, &replica->turn_arena), 0);
-    else
-        clients_respond(
-            replica, origin, PAWL_E_CONFLICT,
-            BYTES_LITERAL("this node belongs to a cluster of other nodes already; nothing "
-                          "was changed; see pawl cluster status"),
-            none, 0);
+    connection->unanswered--;
+    replica->options.init.take(replica->options.init.self, connection->number, request);
 }
 
 static enum pawl_error take_request(struct replica *replica, struct connection *connection,
@@ -237,8 +220,8 @@ static enum pawl_error take_request(struct replica *replica, struct connection *
     else if (request.kind == REQUEST_STATUS)
         clients_respond(replica, origin, PAWL_OK, none,
                         status_answer(replica, &replica->turn_arena), 0);
-    else if (request.kind == REQUEST_INIT)
-        init_again(replica, &request, origin);
+    else if (request.kind == REQUEST_INIT && replica->options.init.take != NULL)
+        pass_on_init(replica, connection, &request);
     else if (request.partition != replica->partition.number)
         answer_error(replica, origin, PAWL_E_INVALID);
     else if (replica->partition.role != RAFT_LEADER)

@@ -23,6 +23,12 @@ struct jobs_port {
     void (*submit)(void *self, struct job *job_take);
 };
 
+/* Who answers INIT, by itself, over the same connection. take NULL: nobody. */
+struct init_port {
+    void *self;
+    void (*take)(void *self, uint64_t connection, const struct msg_request *request);
+};
+
 struct replica_options {
     struct id128 cluster;
     uint64_t node;
@@ -33,6 +39,7 @@ struct replica_options {
     struct entropy_port entropy;
     struct links_port links;
     struct jobs_port jobs;
+    struct init_port init;
     uint32_t heartbeat_ms;            /* 0: 50 */
     uint32_t election_timeout_ms_min; /* 0: 300 */
     uint32_t election_timeout_ms_max; /* 0: 600 */
@@ -70,8 +77,8 @@ MUST_USE enum pawl_error replica_new(const struct replica_options *options,
                                      struct replica **replica_out);
 /* Every job must have come back, or have been abandoned. */
 void replica_free(struct replica *replica);
-/* Take back a job that nobody will run or report any more: the process ends while its disk is at work. Only
- * replica_free may follow. */
+/* Take back a job that nobody will run or report any more: the process ends while its disk is at
+ * work. Only replica_free may follow. */
 void replica_abandon(struct replica *replica, struct job *job_take);
 
 enum replica_input_kind {

@@ -1,0 +1,40 @@
+/* Who this node is: written once, when its cluster is formed, and never changed by a start.
+ *
+ * 1. A data directory belongs to one process at a time (a lock) and to one node of one cluster (the
+ * identity).
+ * 2. State comes only from the data directory: there is no flag for "new" or "existing".
+ */
+#ifndef PAWL_NODE_CLUSTER_IDENTITY_H
+#define PAWL_NODE_CLUSTER_IDENTITY_H
+
+#include "proto/client_messages.h"
+#include "proto/limits.h"
+
+struct identity {
+    struct id128 cluster; /* none: not formed yet */
+    uint64_t node;
+    struct msg_member members[MEMBERS_MAX]; /* texts in the arena */
+    size_t member_count;
+};
+
+struct data_dir {
+    int fd; /* of the directory */
+    int lock_fd;
+};
+
+/* Make the directory if it is missing (its parent must exist), lock it. PAWL_E_LOCKED: another
+ * process holds it; PAWL_E_IO. */
+MUST_USE enum pawl_error data_dir_open(const char *path, struct data_dir *dir_out,
+                                       struct pawl_diag *diag);
+void data_dir_close(struct data_dir *dir);
+
+/* PAWL_E_NOT_FOUND: no cluster yet. PAWL_E_CORRUPT: the file is not an identity; PAWL_E_IO. */
+MUST_USE enum pawl_error identity_read(const struct data_dir *dir, struct arena *arena,
+                                       struct identity *identity_out, struct pawl_diag *diag);
+/* Durable, all or nothing. PAWL_E_IO. */
+MUST_USE enum pawl_error identity_write(const struct data_dir *dir, const struct identity *identity,
+                                        struct pawl_diag *diag);
+/* The same cluster, the same node, the same members. */
+bool identity_equal(const struct identity *a, const struct identity *b);
+
+#endif

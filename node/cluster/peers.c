@@ -1,0 +1,255 @@
+#include "node/cluster/peers.h"
+
+#include <stdlib.h>
+
+#include "node/say.h"
+
+enum {
+    DIAL_TIMEOUT_MS = 1000,
+    BACKOFF_MS_MIN = 20,
+    BACKOFF_MS_MAX = 500,
+    SILENCE_MS = 3000,
+    ACCEPTED_MAX = 64,
+};
+
+struct peer {
+    const struct msg_member *member;
+    uint64_t connection; /* dialled; 0: none */
+    bool is_up;          /* its hello has answered ours */
+    uint64_t due_us;     /* of the next dial */
+    uint32_t backoff_ms;
+    uint64_t heard_us;
+};
+
+struct peers {
+    struct wire *wire;
+    const struct identity *identity;
+    uint64_t tag;
+    struct peer peer[MEMBERS_MAX];
+    size_t peer_count;
+    struct accepted {
+        uint64_t connection;
+        uint64_t node; /* 0: no hello yet */
+    } accepted[ACCEPTED_MAX];
+    size_t accepted_count;
+    struct arena arena;
+    struct buffer frame;
+};
+
+struct peers *peers_new(struct wire *wire, const struct identity *identity, uint64_t tag)
+{
+    struct peers *peers = calloc(1, sizeof *peers);
+    if (peers == NULL)
+        return NULL;
+    *peers = (struct peers){.wire = wire, .identity = identity, .tag = tag};
+    for (size_t i = 0; i < identity->member_count; i++)
+        if (identity->members[i].node != identity->node)
+            peers->peer[peers->peer_count++] =
+                (struct peer){.member = &identity->members[i], .backoff_ms = BACKOFF_MS_MIN};
+    return peers;
+}
+
+void peers_free(struct peers *peers)
+{
+    if (peers == NULL)
+        return;
+    arena_done(&peers->arena);
+    buffer_done(&peers->frame);
+    free(peers);
+}
+
+/* ---- dialling ---- */
+
+static void say_hello(struct peers *peers, uint64_t connection, uint64_t to)
+{
+    const struct msg_peer_hello hello = {.version_min = PROTOCOL_VERSION,
+                                         .version_max = PROTOCOL_VERSION,
+                                         .cluster = peers->identity->cluster,
+                                         .from = peers->identity->node,
+                                         .to = to};
+    buffer_reset(&peers->frame);
+    codec_encode(&schema_peer_hello, &hello, &peers->frame);
+    if (!peers->frame.is_failed)
+        (void)wire_send(peers->wire, connection, FRAME_PEER_HELLO, buffer_bytes(&peers->frame));
+}
+
+static void peer_down(struct peer *peer, uint64_t now_us)
+{
+    peer->connection = 0;
+    peer->is_up = false;
+    peer->due_us = now_us + (uint64_t)peer->backoff_ms * 1000;
+    peer->backoff_ms =
+        peer->backoff_ms * 2 < BACKOFF_MS_MAX ? peer->backoff_ms * 2 : BACKOFF_MS_MAX;
+}
+
+static void dial(struct peers *peers, struct peer *peer, uint64_t now_us)
+{
+    peer->connection =
+        wire_dial(peers->wire, peer->member->peer_address, peers->tag, DIAL_TIMEOUT_MS);
+    peer->heard_us = now_us;
+    if (peer->connection == 0)
+        peer_down(peer, now_us);
+}
+
+void peers_tick(struct peers *peers, uint64_t now_us)
+{
+    for (size_t i = 0; i < peers->peer_count; i++) {
+        struct peer *peer = &peers->peer[i];
+        if (peer->connection != 0 && now_us - peer->heard_us > (uint64_t)SILENCE_MS * 1000) {
+            wire_close(peers->wire, peer->connection);
+            peer_down(peer, now_us);
+        }
+        if (peer->connection == 0 && peer->due_us <= now_us)
+            dial(peers, peer, now_us);
+    }
+}
+
+uint64_t peers_deadline_us(const struct peers *peers)
+{
+    uint64_t deadline_us = UINT64_MAX;
+    for (size_t i = 0; i < peers->peer_count; i++) {
+        const struct peer *peer = &peers->peer[i];
+        const uint64_t due_us =
+            peer->connection == 0 ? peer->due_us : peer->heard_us + (uint64_t)SILENCE_MS * 1000 + 1;
+        if (due_us < deadline_us)
+            deadline_us = due_us;
+    }
+    return deadline_us;
+}
+
+void peers_send(struct peers *peers, uint64_t node, uint8_t type, struct bytes body)
+{
+    for (size_t i = 0; i < peers->peer_count; i++)
+        if (peers->peer[i].member->node == node && peers->peer[i].is_up)
+            (void)wire_send(peers->wire, peers->peer[i].connection, type, body);
+}
+
+/* ---- events ---- */
+
+static struct peer *peer_of_connection(struct peers *peers, uint64_t connection)
+{
+    for (size_t i = 0; i < peers->peer_count; i++)
+        if (peers->peer[i].connection == connection)
+            return &peers->peer[i];
+    return NULL;
+}
+
+static struct peer *peer_of_node(struct peers *peers, uint64_t node)
+{
+    for (size_t i = 0; i < peers->peer_count; i++)
+        if (peers->peer[i].member->node == node)
+            return &peers->peer[i];
+    return NULL;
+}
+
+static struct accepted *accepted_of(struct peers *peers, uint64_t connection)
+{
+    for (size_t i = 0; i < peers->accepted_count; i++)
+        if (peers->accepted[i].connection == connection)
+            return &peers->accepted[i];
+    return NULL;
+}
+
+static void forget_accepted(struct peers *peers, struct accepted *accepted)
+{
+    *accepted = peers->accepted[--peers->accepted_count];
+}
+
+static bool read_hello(struct peers *peers, const struct wire_event *event,
+                       struct msg_peer_hello *hello_out)
+{
+    arena_reset(&peers->arena);
+    return event->type == FRAME_PEER_HELLO &&
+           codec_decode(&schema_peer_hello, event->body, &peers->arena, hello_out, NULL) ==
+               PAWL_OK &&
+           id128_equal(hello_out->cluster, peers->identity->cluster) &&
+           hello_out->to == peers->identity->node && hello_out->version_min <= PROTOCOL_VERSION &&
+           hello_out->version_max >= PROTOCOL_VERSION;
+}
+
+static void dialled_event(struct peers *peers, struct peer *peer, const struct wire_event *event,
+                          uint64_t now_us)
+{
+    struct msg_peer_hello hello;
+    switch (event->kind) {
+    case WIRE_DIALLED:
+        say_hello(peers, peer->connection, peer->member->node);
+        return;
+    case WIRE_FRAME:
+        if (read_hello(peers, event, &hello) && hello.from == peer->member->node) {
+            peer->is_up = true;
+            peer->backoff_ms = BACKOFF_MS_MIN;
+            peer->heard_us = now_us;
+            return;
+        }
+        say(SAY_WARNING, "a peer is not who it should be", "address=%.*s",
+            (int)peer->member->peer_address.size, (const char *)peer->member->peer_address.data);
+        wire_close(peers->wire, peer->connection);
+        peer->backoff_ms = BACKOFF_MS_MAX;
+        peer_down(peer, now_us);
+        return;
+    case WIRE_CLOSED:
+        peer_down(peer, now_us);
+        return;
+    case WIRE_ACCEPTED:
+        return;
+    }
+}
+
+/* A node that starts again is dialled at once, not after what is left of the back-off. */
+static void note_alive(struct peers *peers, uint64_t node, uint64_t now_us)
+{
+    struct peer *peer = peer_of_node(peers, node);
+    peer->heard_us = now_us;
+    if (peer->connection == 0)
+        peer->due_us = now_us;
+}
+
+static bool accepted_frame(struct peers *peers, struct accepted *accepted,
+                           const struct wire_event *event, uint64_t now_us, uint64_t *node_out)
+{
+    struct msg_peer_hello hello;
+    if (accepted->node != 0) {
+        peer_of_node(peers, accepted->node)->heard_us = now_us;
+        *node_out = accepted->node;
+        return true;
+    }
+    if (!read_hello(peers, event, &hello) || peer_of_node(peers, hello.from) == NULL) {
+        wire_close(peers->wire, accepted->connection);
+        forget_accepted(peers, accepted);
+        return false;
+    }
+    accepted->node = hello.from;
+    say_hello(peers, accepted->connection, hello.from);
+    note_alive(peers, hello.from, now_us);
+    return false;
+}
+
+bool peers_event(struct peers *peers, const struct wire_event *event, uint64_t now_us,
+                 uint64_t *node_out)
+{
+    struct peer *peer = peer_of_connection(peers, event->connection);
+    if (peer != NULL) {
+        dialled_event(peers, peer, event, now_us);
+        return false;
+    }
+    struct accepted *accepted = accepted_of(peers, event->connection);
+    switch (event->kind) {
+    case WIRE_ACCEPTED:
+        if (peers->accepted_count == ACCEPTED_MAX)
+            wire_close(peers->wire, event->connection);
+        else
+            peers->accepted[peers->accepted_count++] =
+                (struct accepted){.connection = event->connection};
+        return false;
+    case WIRE_FRAME:
+        return accepted != NULL && accepted_frame(peers, accepted, event, now_us, node_out);
+    case WIRE_CLOSED:
+        if (accepted != NULL)
+            forget_accepted(peers, accepted);
+        return false;
+    case WIRE_DIALLED:
+        return false;
+    }
+    return false;
+}

@@ -1,0 +1,33 @@
+/* Connections to the other nodes. A node sends over the connections it dials and hears over those
+ * it accepts.
+ *
+ * 1. A connection begins with a hello both ways: the same cluster, the node ids that both expect.
+ * Anything else closes it.
+ * 2. What cannot be sent is dropped: Raft sends again.
+ * 3. A connection over which nothing was answered for SILENCE_MS is dialled again.
+ */
+#ifndef PAWL_NODE_CLUSTER_PEERS_H
+#define PAWL_NODE_CLUSTER_PEERS_H
+
+#include "node/cluster/identity.h"
+#include "proto/peer_messages.h"
+#include "wire/wire.h"
+
+struct peers;
+
+/* identity and wire live longer than peers. tag: of the dials. NULL: no memory. */
+struct peers *peers_new(struct wire *wire, const struct identity *identity, uint64_t tag);
+void peers_free(struct peers *peers);
+
+/* Dial who should be dialled; call it once a turn. */
+void peers_tick(struct peers *peers, uint64_t now_us);
+uint64_t peers_deadline_us(const struct peers *peers);
+
+void peers_send(struct peers *peers, uint64_t node, uint8_t type, struct bytes body);
+
+/* Events of peer connections, dialled or accepted. True: a frame of a known node, for the replica;
+ * node_out says whose. */
+bool peers_event(struct peers *peers, const struct wire_event *event, uint64_t now_us,
+                 uint64_t *node_out);
+
+#endif

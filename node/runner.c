@@ -1,0 +1,266 @@
+#include "node/runner.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "node/say.h"
+
+enum { LOG_GROUP_MAX = 256, FULL_WAIT_MS = 200, EXIT_DISK_FAILED = 70 };
+
+/* A queue of jobs and the thread that empties it. */
+struct lane {
+    struct runner *runner;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t has_jobs;
+    struct job *first, **last_next;
+    bool is_stopping;
+    bool is_started;
+};
+
+struct runner {
+    struct runner_options options;
+    struct engine *engine; /* the reader's */
+    struct lane log, store, reader;
+    pthread_mutex_t done_mutex;
+    struct job *done, **done_last_next;
+    int done_fd;
+};
+
+/* ---- lanes ---- */
+
+static void lane_put(struct lane *lane, struct job *job)
+{
+    pthread_mutex_lock(&lane->mutex);
+    job->next = NULL;
+    if (lane->first == NULL)
+        lane->last_next = &lane->first;
+    *lane->last_next = job;
+    lane->last_next = &job->next;
+    pthread_cond_signal(&lane->has_jobs);
+    pthread_mutex_unlock(&lane->mutex);
+}
+
+/* All jobs that wait; NULL: the lane stops and none is left. */
+static struct job *lane_take(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    while (lane->first == NULL && !lane->is_stopping)
+        pthread_cond_wait(&lane->has_jobs, &lane->mutex);
+    struct job *jobs = lane->first;
+    lane->first = NULL;
+    pthread_mutex_unlock(&lane->mutex);
+    return jobs;
+}
+
+static void finish(struct runner *runner, struct job *const *jobs, size_t count)
+{
+    pthread_mutex_lock(&runner->done_mutex);
+    const bool was_empty = runner->done == NULL;
+    if (was_empty)
+        runner->done_last_next = &runner->done;
+    for (size_t i = 0; i < count; i++) {
+        jobs[i]->next = NULL;
+        *runner->done_last_next = jobs[i];
+        runner->done_last_next = &jobs[i]->next;
+    }
+    pthread_mutex_unlock(&runner->done_mutex);
+    const uint64_t one = 1;
+    if (was_empty && write(runner->done_fd, &one, sizeof one) < 0)
+        say(SAY_ERROR, "cannot wake the loop", "errno=%d", errno);
+}
+
+/* ---- what the lanes do ---- */
+
+static _Noreturn void die(const char *what, const struct job *job)
+{
+    say(SAY_ERROR, what, "error=%s detail=\"%s\"", pawl_error_name(job->error), job->diag.text);
+    _exit(EXIT_DISK_FAILED);
+}
+
+static void wait_for_space(const char *what)
+{
+    say(SAY_WARNING, "the disk is full", "what=%s", what);
+    usleep(FULL_WAIT_MS * 1000);
+}
+
+static void run_log_group(struct runner *runner, struct job *const *jobs, size_t count)
+{
+    size_t done = 0;
+    while (done < count) {
+        size_t more = 0;
+        enum pawl_error error = jobs_run_log(runner->options.wal, jobs + done, count - done, &more);
+        if (error != PAWL_OK && error != PAWL_E_DISK_FULL)
+            die("the log cannot be written; this node stops", jobs[done + more]);
+        finish(runner, jobs + done, more);
+        done += more;
+        if (error == PAWL_E_DISK_FULL)
+            wait_for_space("log");
+    }
+}
+
+static void *log_main(void *user)
+{
+    struct lane *lane = user;
+    struct runner *runner = lane->runner;
+    struct job *waiting;
+    while ((waiting = lane_take(lane)) != NULL) {
+        while (waiting != NULL) {
+            struct job *group[LOG_GROUP_MAX];
+            size_t count = 0;
+            for (; waiting != NULL && count < LOG_GROUP_MAX; waiting = waiting->next)
+                group[count++] = waiting;
+            run_log_group(runner, group, count);
+        }
+        struct pawl_diag diag = {0};
+        if (wal_prepare(runner->options.wal, &diag) == PAWL_E_IO) {
+            say(SAY_ERROR, "the log cannot be prepared; this node stops", "detail=\"%s\"",
+                diag.text);
+            _exit(EXIT_DISK_FAILED);
+        }
+    }
+    return NULL;
+}
+
+static void run_flush(struct runner *runner, struct job *job)
+{
+    const struct disk_port *disk = &runner->options.disk;
+    enum pawl_error error = job_run_flush(&runner->options.rows, job);
+    if (error != PAWL_OK && error != PAWL_E_DISK_FULL)
+        die("the store cannot be written; this node stops", job);
+    if (disk->free_bytes(disk->self, &job->flush.free_bytes) != 0)
+        job->flush.free_bytes = UINT64_MAX;
+}
+
+static void *store_main(void *user)
+{
+    struct lane *lane = user;
+    struct job *waiting;
+    while ((waiting = lane_take(lane)) != NULL)
+        while (waiting != NULL) {
+            struct job *job = waiting;
+            waiting = job->next;
+            run_flush(lane->runner, job);
+            finish(lane->runner, &job, 1);
+        }
+    return NULL;
+}
+
+static void *reader_main(void *user)
+{
+    struct lane *lane = user;
+    struct job *waiting;
+    while ((waiting = lane_take(lane)) != NULL)
+        while (waiting != NULL) {
+            struct job *job = waiting;
+            waiting = job->next;
+            job_run_read(&lane->runner->options.rows, lane->runner->engine, job);
+            finish(lane->runner, &job, 1);
+        }
+    return NULL;
+}
+
+/* ---- beginning and end ---- */
+
+static bool lane_start(struct runner *runner, struct lane *lane, void *(*body)(void *))
+{
+    lane->runner = runner;
+    pthread_mutex_init(&lane->mutex, NULL);
+    pthread_cond_init(&lane->has_jobs, NULL);
+    lane->is_started = pthread_create(&lane->thread, NULL, body, lane) == 0;
+    return lane->is_started;
+}
+
+static void lane_stop(struct lane *lane)
+{
+    if (!lane->is_started)
+        return;
+    pthread_mutex_lock(&lane->mutex);
+    lane->is_stopping = true;
+    pthread_cond_signal(&lane->has_jobs);
+    pthread_mutex_unlock(&lane->mutex);
+    pthread_join(lane->thread, NULL);
+    pthread_cond_destroy(&lane->has_jobs);
+    pthread_mutex_destroy(&lane->mutex);
+}
+
+enum pawl_error runner_new(const struct runner_options *options, struct runner **runner_out)
+{
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (runner == NULL)
+        return PAWL_E_NO_MEMORY;
+    runner->options = *options;
+    pthread_mutex_init(&runner->done_mutex, NULL);
+    runner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    runner->engine = engine_new();
+    if (runner->done_fd < 0 || runner->engine == NULL ||
+        !lane_start(runner, &runner->log, log_main) ||
+        !lane_start(runner, &runner->store, store_main) ||
+        !lane_start(runner, &runner->reader, reader_main)) {
+        runner_free(runner);
+        return PAWL_E_NO_MEMORY;
+    }
+    *runner_out = runner;
+    return PAWL_OK;
+}
+
+void runner_free(struct runner *runner)
+{
+    lane_stop(&runner->log);
+    lane_stop(&runner->store);
+    lane_stop(&runner->reader);
+    for (struct job *job = runner->done; job != NULL;) {
+        struct job *next = job->next;
+        job_free(job);
+        job = next;
+    }
+    if (runner->done_fd >= 0)
+        close(runner->done_fd);
+    engine_free(runner->engine);
+    pthread_mutex_destroy(&runner->done_mutex);
+    free(runner);
+}
+
+static void submit(void *self, struct job *job)
+{
+    struct runner *runner = self;
+    switch (job->kind) {
+    case JOB_LOG_APPEND:
+    case JOB_LOG_READ:
+    case JOB_LOG_CUT:
+        lane_put(&runner->log, job);
+        return;
+    case JOB_FLUSH:
+        lane_put(&runner->store, job);
+        return;
+    case JOB_LOAD:
+    case JOB_QUERY:
+        lane_put(&runner->reader, job);
+        return;
+    }
+}
+
+struct jobs_port runner_port(struct runner *runner)
+{
+    return (struct jobs_port){.self = runner, .submit = submit};
+}
+
+int runner_fd(const struct runner *runner)
+{
+    return runner->done_fd;
+}
+
+struct job *runner_take(struct runner *runner)
+{
+    uint64_t count;
+    if (read(runner->done_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        say(SAY_ERROR, "cannot read the loop's wake-ups", "errno=%d", errno);
+    pthread_mutex_lock(&runner->done_mutex);
+    struct job *done = runner->done;
+    runner->done = NULL;
+    pthread_mutex_unlock(&runner->done_mutex);
+    return done;
+}
