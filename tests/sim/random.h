@@ -1,8 +1,10 @@
-/* Randomness of the simulator: xoshiro256**, seeded through SplitMix64 (Blackman and Vigna, "Scrambled linear
- * pseudorandom number generators", 2018). Everything that a run does follows from one 64-bit seed.
+/* Randomness of the simulator: xoshiro256**, seeded through SplitMix64 (Blackman and Vigna,
+ * "Scrambled linear pseudorandom number generators", 2018). Everything that a run does follows from
+ * one 64-bit seed.
  *
  * 1. The same seed gives the same numbers on every machine.
- * 2. A fork is a generator of its own: how much one part draws never changes what another part sees.
+ * 2. A fork is a generator of its own: how much one part draws never changes what another part
+ * sees.
  */
 #ifndef PAWL_SIM_RANDOM_H
 #define PAWL_SIM_RANDOM_H

@@ -1,0 +1,310 @@
+#include "tests/sim/faults.h"
+
+#include "tests/sim/actors.h"
+#include "tests/sim/sim.h"
+
+#define SECONDS(n) ((uint64_t)(n)*1000000)
+#define YEAR_US    SECONDS(366 * 86400)
+
+enum {
+    LOSS_PPM = 250000,
+    DOUBLE_PPM = 300000,
+    REORDER_US = 60000,
+    SLOW_US_MIN = 20000,
+    SLOW_US_MAX = 250000,
+    DRIFT_PPM_MAX = 100000,
+    SLOW_TURN_US = 15000,
+};
+
+/* ---- what it strikes ---- */
+
+static struct sim_node *any_node(struct sim *sim)
+{
+    return &sim->nodes[random_below(&sim->faults.random, sim->plan.node_count)];
+}
+
+static struct sim_node *leader_or_any(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->plan.node_count; i++)
+        if (sim->nodes[i].is_up && replica_status(sim->nodes[i].replica).role == RAFT_LEADER)
+            return &sim->nodes[i];
+    return any_node(sim);
+}
+
+static struct host *any_host_of(struct sim *sim, uint32_t first, uint32_t count)
+{
+    return &sim->hosts[first + random_below(&sim->faults.random, count)];
+}
+
+static struct host *any_starter(struct sim *sim)
+{
+    return any_host_of(sim, 0, sim->plan.starter_count);
+}
+
+static struct host *any_worker(struct sim *sim)
+{
+    return any_host_of(sim, sim->plan.starter_count + sim->plan.reader_count,
+                       sim->plan.worker_count);
+}
+
+static uint32_t host_count(const struct sim *sim)
+{
+    return sim->plan.starter_count + sim->plan.reader_count + sim->plan.worker_count;
+}
+
+static uint64_t down_us(struct sim *sim)
+{
+    return random_between(&sim->faults.random, 20000,
+                          random_chance(&sim->faults.random, 200000) ? 10000000 : 1500000);
+}
+
+/* ---- links ---- */
+
+static void cut_between(struct sim *sim, uint32_t from, uint32_t to, bool is_cut)
+{
+    sim->network.links[from][to].is_cut = is_cut;
+}
+
+static void isolate(struct sim *sim, uint32_t node, bool is_cut)
+{
+    for (uint32_t other = 0; other < sim->plan.node_count; other++) {
+        if (other == node)
+            continue;
+        cut_between(sim, node, other, is_cut);
+        cut_between(sim, other, node, is_cut);
+    }
+}
+
+/* The nodes whose bit is set on one side, the others on the other. */
+static void split(struct sim *sim, uint32_t side, bool is_cut)
+{
+    for (uint32_t a = 0; a < sim->plan.node_count; a++)
+        for (uint32_t b = 0; b < sim->plan.node_count; b++)
+            if ((side >> a & 1) != (side >> b & 1))
+                cut_between(sim, a, b, is_cut);
+}
+
+static void each_link(struct sim *sim, struct peer_link change)
+{
+    for (uint32_t a = 0; a < sim->plan.node_count; a++)
+        for (uint32_t b = 0; b < sim->plan.node_count; b++) {
+            const bool is_cut = sim->network.links[a][b].is_cut;
+            sim->network.links[a][b] = change;
+            sim->network.links[a][b].is_cut = is_cut;
+        }
+}
+
+static const struct peer_link good_link = {.delay_us_min = 50, .delay_us_max = 500};
+
+/* ---- one fault ---- */
+
+static void crash_host(struct sim *sim, struct host *host)
+{
+    if (!host->is_up)
+        return;
+    sim_trace(sim, "host %u: crashed", (unsigned)host->index);
+    host_crash(host);
+    events_put(&sim->events,
+               (struct event){.at_us = sim->events.now_us +
+                                       random_between(&sim->faults.random, 100000, 8000000),
+                              .kind = EVENT_HOST_BOOT,
+                              .life = host->life,
+                              .target = host->index});
+}
+
+static void worker_leaves(struct sim *sim, struct host *host)
+{
+    if (!host->is_up)
+        return;
+    worker_say_goodbye(host);
+    events_put(&sim->events, (struct event){.at_us = sim->events.now_us + 200000,
+                                            .kind = EVENT_HOST_END,
+                                            .life = host->life,
+                                            .target = host->index});
+}
+
+static void strike_node(struct sim *sim, struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    const bool is_leader = fault->kind == FAULT_LEADER_KILL || fault->kind == FAULT_LEADER_PAUSE;
+    struct sim_node *node = is_leader ? leader_or_any(sim) : any_node(sim);
+    fault->node = node->index;
+    if (fault->kind == FAULT_NODE_KILL || fault->kind == FAULT_LEADER_KILL)
+        sim_node_kill(node, down_us(sim));
+    else if (fault->kind == FAULT_POWER_CUT)
+        sim_node_power_cut(node, down_us(sim));
+    else if (fault->kind == FAULT_PAUSE || fault->kind == FAULT_LEADER_PAUSE)
+        sim_node_pause(node);
+    else if (fault->kind == FAULT_CUT_IN_APPEND)
+        node->wants_cut_in_append = true;
+    else if (fault->kind == FAULT_CUT_IN_FLUSH)
+        node->wants_cut_in_flush = true;
+    else if (fault->kind == FAULT_SLOW_NODE)
+        node->turn_us = (uint32_t)random_between(random, 1000, SLOW_TURN_US);
+    else
+        for (uint32_t i = 0; i < sim->plan.node_count; i++)
+            sim_node_power_cut(&sim->nodes[i], down_us(sim));
+}
+
+static void strike_disk_or_clock(struct sim *sim, struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    struct sim_node *node = any_node(sim);
+    fault->node = node->index;
+    if (fault->kind == FAULT_SLOW_DISK) {
+        node->sync_us_min = 20000;
+        node->sync_us_max = (uint32_t)random_between(random, 50000, 900000);
+    } else if (fault->kind == FAULT_DISK_FULL) {
+        sim_node_disk_fill(node);
+    } else if (fault->kind == FAULT_DISK_ERROR) {
+        sim_disk_fail_at(node->disk, SIM_DISK_WRITE | SIM_DISK_SYNC | SIM_DISK_SYNC_DIRECTORY,
+                         random_between(random, 1, 8), 5);
+    } else if (fault->kind == FAULT_WALL_STEP) {
+        const int64_t step_us = (int64_t)random_below(
+            random, random_chance(random, 500000) ? 2 * YEAR_US : SECONDS(20));
+        node->clock.wall_offset_us =
+            step_us - (step_us > (int64_t)SECONDS(20) ? (int64_t)YEAR_US : (int64_t)SECONDS(10));
+    } else {
+        host_clock_set_drift(&node->clock,
+                             (int32_t)random_below(random, 2 * DRIFT_PPM_MAX) - DRIFT_PPM_MAX);
+    }
+}
+
+static void strike_links(struct sim *sim, struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    fault->node = (fault->kind == FAULT_ISOLATE_LEADER ? leader_or_any(sim) : any_node(sim))->index;
+    fault->other = (fault->node + 1 + (uint32_t)random_below(random, sim->plan.node_count - 1)) %
+                   sim->plan.node_count;
+    if (fault->kind == FAULT_ISOLATE || fault->kind == FAULT_ISOLATE_LEADER) {
+        isolate(sim, fault->node, true);
+    } else if (fault->kind == FAULT_SPLIT) {
+        fault->other = (uint32_t)random_between(random, 1, (1u << sim->plan.node_count) - 2);
+        split(sim, fault->other, true);
+    } else if (fault->kind == FAULT_ONE_WAY) {
+        cut_between(sim, fault->node, fault->other, true);
+    } else {
+        struct peer_link change = good_link;
+        if (fault->kind == FAULT_LOSS)
+            change.loss_ppm = (uint32_t)random_between(random, 10000, LOSS_PPM);
+        if (fault->kind == FAULT_DUPLICATION)
+            change.double_ppm = DOUBLE_PPM;
+        if (fault->kind == FAULT_REORDERING)
+            change.delay_us_max = REORDER_US;
+        if (fault->kind == FAULT_SLOW_LINK) {
+            change.delay_us_min = SLOW_US_MIN;
+            change.delay_us_max = (uint32_t)random_between(random, SLOW_US_MIN, SLOW_US_MAX);
+        }
+        each_link(sim, change);
+    }
+}
+
+static void strike_clients(struct sim *sim, struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    struct host *host = any_host_of(sim, 0, host_count(sim));
+    fault->host = host->index;
+    fault->node = any_node(sim)->index;
+    if (fault->kind == FAULT_CONNECTION_BREAK)
+        network_host_break(sim, host->index);
+    else if (fault->kind == FAULT_CONNECTION_SILENCE)
+        network_host_silent(sim, host->index);
+    else if (fault->kind == FAULT_STARTER_CRASH)
+        crash_host(sim, any_starter(sim));
+    else if (fault->kind == FAULT_WORKER_CRASH)
+        crash_host(sim, any_worker(sim));
+    else if (fault->kind == FAULT_WORKER_GOODBYE)
+        worker_leaves(sim, any_worker(sim));
+    else
+        for (uint32_t node = 0; node < sim->plan.node_count; node++)
+            sim->network.is_host_cut[host->index][node] =
+                node == fault->node || random_chance(random, 500000);
+}
+
+void faults_strike(struct sim *sim, const struct event *event)
+{
+    struct fault *fault = &sim->faults.faults[event->target];
+    if (sim->is_healing)
+        return;
+    totals_fault(&sim->totals, fault->kind);
+    sim_trace(sim, "fault: %s", fault_kind_text(fault->kind));
+    if (fault->kind <= FAULT_SLOW_NODE)
+        strike_node(sim, fault);
+    else if (fault->kind <= FAULT_SLOW_LINK)
+        strike_links(sim, fault);
+    else if (fault->kind <= FAULT_CLOCK_DRIFT)
+        strike_disk_or_clock(sim, fault);
+    else
+        strike_clients(sim, fault);
+    sim_trace(sim, "fault: ... node %u", (unsigned)fault->node + 1);
+}
+
+/* ---- the end of one ---- */
+
+void faults_pass(struct sim *sim, const struct event *event)
+{
+    const struct fault *fault = &sim->faults.faults[event->target];
+    struct sim_node *node = &sim->nodes[fault->node];
+    if (sim->is_healing)
+        return;
+    sim_trace(sim, "fault: %s is over", fault_kind_text(fault->kind));
+    if (fault->kind == FAULT_PAUSE || fault->kind == FAULT_LEADER_PAUSE)
+        sim_node_resume(node);
+    else if (fault->kind == FAULT_ISOLATE || fault->kind == FAULT_ISOLATE_LEADER)
+        isolate(sim, fault->node, false);
+    else if (fault->kind == FAULT_SPLIT)
+        split(sim, fault->other, false);
+    else if (fault->kind == FAULT_ONE_WAY)
+        cut_between(sim, fault->node, fault->other, false);
+    else if (fault->kind >= FAULT_LOSS && fault->kind <= FAULT_SLOW_LINK)
+        each_link(sim, good_link);
+    else if (fault->kind == FAULT_SLOW_NODE || fault->kind == FAULT_SLOW_DISK ||
+             fault->kind == FAULT_DISK_FULL || fault->kind == FAULT_DISK_ERROR)
+        sim_node_heal(node);
+    else if (fault->kind == FAULT_CLOCK_DRIFT)
+        host_clock_set_drift(&node->clock, 0);
+    else if (fault->kind == FAULT_CLIENT_CUT)
+        memset(sim->network.is_host_cut[fault->host], 0, sizeof sim->network.is_host_cut[0]);
+}
+
+void faults_heal(struct sim *sim)
+{
+    sim->is_healing = true;
+    sim_trace(sim, "healing");
+    network_heal(sim);
+    for (uint32_t i = 0; i < sim->plan.node_count; i++) {
+        sim_node_heal(&sim->nodes[i]);
+        sim_node_resume(&sim->nodes[i]);
+        host_clock_set_drift(&sim->nodes[i].clock, 0);
+    }
+}
+
+/* ---- drawing them ---- */
+
+static enum fault_kind draw_kind(struct sim *sim)
+{
+    for (;;) {
+        enum fault_kind kind = (enum fault_kind)random_below(&sim->faults.random, FAULT_KIND_COUNT);
+        if (fault_kind_is_scheduled(kind) && sim->plan.is_enabled[kind])
+            return kind;
+    }
+}
+
+void faults_begin(struct sim *sim)
+{
+    struct fault_schedule *schedule = &sim->faults;
+    schedule->random = random_fork(&sim->root, 4);
+    schedule->count = sim->plan.fault_count;
+    for (size_t i = 0; i < schedule->count; i++) {
+        struct fault *fault = &schedule->faults[i];
+        fault->kind = draw_kind(sim);
+        fault->begin_us = random_between(&schedule->random, SECONDS(1) / 2,
+                                         sim->plan.fault_until_us - SECONDS(5));
+        fault->end_us = fault->begin_us + random_between(&schedule->random, 50000, SECONDS(8));
+        events_put(
+            &sim->events,
+            (struct event){.at_us = fault->begin_us, .kind = EVENT_FAULT_BEGIN, .target = i});
+        events_put(&sim->events,
+                   (struct event){.at_us = fault->end_us, .kind = EVENT_FAULT_END, .target = i});
+    }
+}
