@@ -80,8 +80,10 @@ struct wal;
 
 /* Open and recover, or begin a new log in an empty directory. PAWL_E_IO, PAWL_E_WRONG_CLUSTER,
  * PAWL_E_CORRUPT (a segment's header is damaged beyond use), PAWL_E_VERSION (a newer format),
- * PAWL_E_NO_MEMORY. With health UNDECIDABLE or DAMAGED the log opens, holds the valid prefix, and
- * has been given a new incarnation. */
+ * PAWL_E_NO_MEMORY, PAWL_E_DISK_FULL (no room to begin, or to clean the end; try again). With
+ * health UNDECIDABLE or DAMAGED the log opens, holds the valid prefix, and has been given a new
+ * incarnation.
+ */
 MUST_USE enum pawl_error wal_open(const struct wal_options *options, struct arena *arena,
                                   struct wal_recovery *recovery_out, struct wal **wal_out,
                                   struct pawl_diag *diag);
@@ -94,7 +96,8 @@ void wal_close(struct wal *wal); /* does not sync */
 MUST_USE enum pawl_error wal_append(struct wal *wal, const struct wal_record *record);
 /* Write the group and sync it: all its records are durable when this returns PAWL_OK. PAWL_E_IO:
  * end the process. PAWL_E_DISK_FULL: nothing of the group counts, the log is as before; it may be
- * appended and synced again. */
+ * appended and synced again. (A group larger than a segment that runs out of space when its first
+ * part is durable is PAWL_E_IO.) */
 MUST_USE enum pawl_error wal_sync(struct wal *wal, struct pawl_diag *diag);
 
 /* Entries first..last of a partition, as many as fit into bytes_max (at least one). Payloads in the

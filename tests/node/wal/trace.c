@@ -71,7 +71,10 @@ static enum pawl_error step_cut(struct world *world, struct random *random, uint
 static enum pawl_error step_reopen(struct world *world)
 {
     world_close(world);
-    TRY(world_open(world));
+    enum pawl_error error = world_open(world);
+    if (error == PAWL_E_DISK_FULL)
+        error = world_open(world);
+    TRY(error);
     world->count = world->synced; /* what was not synced was not written either */
     return PAWL_OK;
 }
