@@ -26,6 +26,17 @@ size_t field_element_bytes(const struct field *field)
     return 0;
 }
 
+/* Bytes of a field in the struct. */
+static size_t field_bytes(const struct field *field)
+{
+    return field->is_list ? sizeof(struct list) : field_element_bytes(field);
+}
+
+static bool fields_overlap(const struct field *a, const struct field *b)
+{
+    return a->offset < b->offset + field_bytes(b) && b->offset < a->offset + field_bytes(a);
+}
+
 static bool field_is_sound(const struct schema *schema, const struct field *field, unsigned depth);
 
 static bool schema_is_sound_at(const struct schema *schema, unsigned depth)
@@ -38,6 +49,9 @@ static bool schema_is_sound_at(const struct schema *schema, unsigned depth)
             return false;
         if (!field_is_sound(schema, &schema->fields[i], depth))
             return false;
+        for (size_t j = 0; j < i; j++)
+            if (fields_overlap(&schema->fields[i], &schema->fields[j]))
+                return false;
     }
     return true;
 }
@@ -49,8 +63,7 @@ static bool field_is_sound(const struct schema *schema, const struct field *fiel
         return false;
     if (field->kind == FIELD_MESSAGE && !schema_is_sound_at(field->schema, depth + 1))
         return false;
-    const size_t size = field->is_list ? sizeof(struct list) : field_element_bytes(field);
-    return field->offset + size <= schema->struct_bytes;
+    return field->offset + field_bytes(field) <= schema->struct_bytes;
 }
 
 bool schema_is_sound(const struct schema *schema)

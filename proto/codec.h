@@ -63,8 +63,9 @@ struct list {
 
 enum { SCHEMA_FIELDS_MAX = 64 };
 
-/* What the codec relies on: fields ascending by key, at most SCHEMA_FIELDS_MAX, all inside the struct,
- * a sound schema wherever a message is embedded. For the tests of message tables. */
+/* What the codec relies on: fields ascending by key, at most SCHEMA_FIELDS_MAX, all inside the struct
+ * and apart from each other, a sound schema wherever a message is embedded. For the tests of message
+ * tables. */
 bool schema_is_sound(const struct schema *schema);
 
 /* Append message (a struct of schema) to out; an error shows in out->is_failed: no memory, or a field

@@ -390,6 +390,9 @@ static const struct field descending_fields[] = {
 static const struct field bare_message_fields[] = {FIELD(struct leaf, number, 1, FIELD_MESSAGE)};
 static const struct field outside_fields[] = {
     {.key = 1, .kind = FIELD_U64, .offset = sizeof(struct leaf) - 4, .name = "outside"}};
+static const struct field overlapping_fields[] = {
+    FIELD(struct leaf, number, 1, FIELD_U64),
+    {.key = 2, .kind = FIELD_U32, .offset = 4, .name = "overlapping"}};
 static const struct field unnamed_fields[] = {{.key = 1, .kind = FIELD_U64}};
 
 static void test_schema_is_sound_refuses_what_the_codec_cannot_take(void **state)
@@ -400,6 +403,7 @@ static void test_schema_is_sound_refuses_what_the_codec_cannot_take(void **state
         SCHEMA("descending", struct leaf, descending_fields),
         SCHEMA("bare", struct leaf, bare_message_fields),
         SCHEMA("outside", struct leaf, outside_fields),
+        SCHEMA("overlapping", struct leaf, overlapping_fields),
         SCHEMA("unnamed", struct leaf, unnamed_fields),
         SCHEMA(NULL, struct leaf, leaf_fields),
     };
