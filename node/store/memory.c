@@ -338,7 +338,6 @@ enum pawl_error memory_loaded(struct memory *memory, uint64_t label,
                               const struct memory_missing *missing, const struct row *rows,
                               size_t row_count, struct bytes covered_end)
 {
-    assert(label <= memory->committed);
     if (label < memory->forgotten)
         return PAWL_E_STALE;
     uint64_t used_before = memory->use_count;
