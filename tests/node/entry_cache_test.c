@@ -1,0 +1,115 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "node/entry_cache.h"
+#include "node/id_map.h"
+
+static void push(struct entry_cache *cache, uint64_t term, size_t size)
+{
+    static const uint8_t bytes[1024];
+    assert_true(
+        entry_cache_push(cache, term, RAFT_ENTRY_COMMAND, payload_new(bytes_of(bytes, size))));
+}
+
+static void test_cache_pushed_entries_are_found_by_index(void **state)
+{
+    (void)state;
+    struct entry_cache cache;
+    entry_cache_init(&cache, 11);
+    for (uint64_t i = 0; i < 1000; i++)
+        push(&cache, i, i % 100);
+    assert_null(entry_cache_get(&cache, 10));
+    assert_null(entry_cache_get(&cache, 1011));
+    for (uint64_t i = 0; i < 1000; i++) {
+        const struct cached_entry *entry = entry_cache_get(&cache, 11 + i);
+        assert_int_equal(entry->term, i);
+        assert_int_equal(cached_bytes(entry).size, i % 100);
+    }
+    entry_cache_done(&cache);
+}
+
+static void test_cache_truncated_end_is_written_again(void **state)
+{
+    (void)state;
+    struct entry_cache cache;
+    entry_cache_init(&cache, 1);
+    for (int i = 0; i < 10; i++)
+        push(&cache, 1, 100);
+    entry_cache_truncate(&cache, 6);
+    assert_int_equal(cache.last_index, 5);
+    assert_int_equal(cache.bytes, 500);
+    push(&cache, 2, 7);
+    assert_int_equal(entry_cache_get(&cache, 6)->term, 2);
+    entry_cache_done(&cache);
+}
+
+static void test_cache_trim_keeps_what_is_not_applied_whatever_it_weighs(void **state)
+{
+    (void)state;
+    struct entry_cache cache;
+    entry_cache_init(&cache, 1);
+    for (int i = 0; i < 10; i++)
+        push(&cache, 1, 1000);
+    entry_cache_trim(&cache, 4, 0);
+    assert_int_equal(cache.first_index, 5);
+    assert_non_null(entry_cache_get(&cache, 5));
+    entry_cache_trim(&cache, 10, 3000);
+    assert_int_equal(cache.first_index, 8);
+    entry_cache_done(&cache);
+}
+
+static void test_cache_payload_held_by_a_job_outlives_its_entry(void **state)
+{
+    (void)state;
+    struct entry_cache cache;
+    entry_cache_init(&cache, 1);
+    push(&cache, 1, 10);
+    struct payload *held = payload_hold(entry_cache_get(&cache, 1)->payload);
+    entry_cache_truncate(&cache, 1);
+    assert_int_equal(held->reference_count, 1);
+    assert_int_equal(held->size, 10);
+    payload_release(held);
+    entry_cache_done(&cache);
+}
+
+static void test_id_map_agrees_with_a_plain_table_over_many_changes(void **state)
+{
+    (void)state;
+    enum { KEYS = 512, CHANGES = 100000 };
+    static int values[KEYS];
+    bool is_there[KEYS] = {false};
+    struct id_map map = {0};
+    uint64_t random = 1;
+    for (int i = 0; i < CHANGES; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        const unsigned key = (unsigned)(random >> 33) % KEYS;
+        if ((random >> 62) != 0) {
+            assert_true(id_map_put(&map, id_of_number(key), &values[key]));
+            is_there[key] = true;
+        } else {
+            id_map_remove(&map, id_of_number(key));
+            is_there[key] = false;
+        }
+        const unsigned other = (unsigned)(random >> 20) % KEYS;
+        assert_ptr_equal(id_map_get(&map, id_of_number(other)),
+                         is_there[other] ? &values[other] : NULL);
+    }
+    id_map_done(&map);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cache_pushed_entries_are_found_by_index),
+        cmocka_unit_test(test_cache_truncated_end_is_written_again),
+        cmocka_unit_test(test_cache_trim_keeps_what_is_not_applied_whatever_it_weighs),
+        cmocka_unit_test(test_cache_payload_held_by_a_job_outlives_its_entry),
+        cmocka_unit_test(test_id_map_agrees_with_a_plain_table_over_many_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

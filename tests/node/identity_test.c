@@ -1,0 +1,109 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "node/cluster/identity.h"
+
+struct fixture {
+    char path[64];
+    struct data_dir dir;
+    struct arena arena;
+};
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    snprintf(fixture->path, sizeof fixture->path, "/tmp/pawl-identity-XXXXXX");
+    assert_non_null(mkdtemp(fixture->path));
+    assert_int_equal(data_dir_open(fixture->path, &fixture->dir, NULL), PAWL_OK);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)unlinkat(fixture->dir.fd, "identity.json", 0);
+    (void)unlinkat(fixture->dir.fd, "lock", 0);
+    data_dir_close(&fixture->dir);
+    arena_done(&fixture->arena);
+    assert_int_equal(unlinkat(AT_FDCWD, fixture->path, AT_REMOVEDIR), 0);
+    free(fixture);
+    return 0;
+}
+
+static struct identity sample(void)
+{
+    struct identity identity = {.cluster = {{1, 2, 3}}, .node = 2, .member_count = 3};
+    static const char *const addresses[] = {"127.0.0.1:1", "127.0.0.1:3", "127.0.0.1:5"};
+    for (size_t i = 0; i < 3; i++)
+        identity.members[i] = (struct msg_member){.node = i + 1,
+                                                  .name = BYTES_LITERAL("n"),
+                                                  .peer_address = bytes_string(addresses[i]),
+                                                  .client_address = BYTES_LITERAL("127.0.0.1:9")};
+    return identity;
+}
+
+static void test_identity_of_a_new_directory_is_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity identity;
+    assert_int_equal(identity_read(&fixture->dir, &fixture->arena, &identity, NULL),
+                     PAWL_E_NOT_FOUND);
+}
+
+static void test_identity_written_is_read_back_equal(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct identity written = sample();
+    struct identity read;
+    assert_int_equal(identity_write(&fixture->dir, &written, NULL), PAWL_OK);
+    assert_int_equal(identity_read(&fixture->dir, &fixture->arena, &read, NULL), PAWL_OK);
+    assert_true(identity_equal(&written, &read));
+    assert_true(bytes_equal(read.members[2].client_address, BYTES_LITERAL("127.0.0.1:9")));
+}
+
+static void test_identity_cut_anywhere_is_corrupt_never_another_identity(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct identity written = sample();
+    struct identity read;
+    struct pawl_diag diag;
+    assert_int_equal(identity_write(&fixture->dir, &written, NULL), PAWL_OK);
+    int fd = openat(fixture->dir.fd, "identity.json", O_RDWR);
+    const off_t size = lseek(fd, 0, SEEK_END);
+    for (off_t cut = size - 2; cut >= 0; cut--) {
+        assert_int_equal(ftruncate(fd, cut), 0);
+        assert_int_equal(identity_read(&fixture->dir, &fixture->arena, &read, &diag),
+                         PAWL_E_CORRUPT);
+    }
+    close(fd);
+}
+
+static void test_data_dir_opened_twice_is_locked(void **state)
+{
+    struct fixture *fixture = *state;
+    struct data_dir other;
+    struct pawl_diag diag;
+    assert_int_equal(data_dir_open(fixture->path, &other, &diag), PAWL_E_LOCKED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_identity_of_a_new_directory_is_not_found, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_identity_written_is_read_back_equal, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_identity_cut_anywhere_is_corrupt_never_another_identity, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_data_dir_opened_twice_is_locked, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
