@@ -465,13 +465,13 @@ static void test_json_format_float_of_any_float_reads_back_the_same(void **state
 {
     (void)state;
     uint64_t bits = 88172645463325252u;
-    for (int i = 0; i < 50000; i++) {
+    for (int i = 0; i < 10000; i++) {
         bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
         const double real = double_of_bits(bits);
         if (isfinite(real))
             assert_float_round_trips(real);
     }
-    for (int exponent = -1074; exponent < 1024; exponent++) {
+    for (int exponent = -1074; exponent < 1024; exponent += 3) {
         const double power = ldexp(1, exponent);
         assert_float_round_trips(power);
         assert_float_round_trips(-nextafter(power, 0));

@@ -285,7 +285,7 @@ static void test_value_check_of_many_keys_finds_the_one_duplicate(void **state)
 {
     (void)state;
     static const struct value_limits limits = {(size_t)8 << 20, 8, 1 << 20};
-    static const uint32_t counts[] = {2, 3, 12, 13, 14, 32, 33, 34, 100, 65000, 130000};
+    static const uint32_t counts[] = {2, 3, 12, 13, 14, 32, 33, 34, 100, 65000};
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
         const uint32_t count = counts[i];
         struct buffer distinct = {0}, twice = {0};
@@ -381,7 +381,7 @@ static void test_value_equal_of_binary_and_text_differs(void **state)
 static void test_value_equal_of_large_reversed_maps_is_not_quadratic(void **state)
 {
     (void)state;
-    const int count = 200000;
+    const int count = 50000;
     struct buffer up = {0}, down = {0};
     pack_map(&up, (uint32_t)count);
     pack_map(&down, (uint32_t)count);
