@@ -439,11 +439,13 @@ const char *suite_reuse(uint64_t seed)
             error = world_cut(&world, 0, world_last_index(&world, 0));
         if (error == PAWL_OK)
             error = wal_prepare(world.wal, &world.diag);
-        world_close(&world);
-        if (error != PAWL_OK || world_open(&world) != PAWL_OK)
+        if (error != PAWL_OK)
             wrong = world.diag.text;
-        else
-            wrong = at(world_check(&world), "reuse in round", seed, i);
+        if (wrong != NULL || i % 7 != 0) /* opening looks over the blanks: not in every round */
+            continue;
+        world_close(&world);
+        wrong = world_open(&world) == PAWL_OK ? world_check(&world) : world.diag.text;
+        wrong = at(wrong, "reuse in round", seed, i);
     }
     world_done(&world);
     return wrong;

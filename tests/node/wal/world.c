@@ -331,15 +331,24 @@ const char *world_check_reads(struct world *world)
     return NULL;
 }
 
+static const char *reopen(struct world *world)
+{
+    world_close(world);
+    return world_open(world) == PAWL_OK ? world_check(world) : fail(world, world->diag.text);
+}
+
 const char *world_go_on(struct world *world)
 {
+    static const char no_more[] = "the recovered log takes no more records";
+    if (world_append_entry(world, 0, 8) != PAWL_OK || world_sync(world) != PAWL_OK)
+        return fail(world, no_more);
+    const char *wrong = reopen(world);
+    if (wrong != NULL)
+        return wrong;
     for (uint32_t partition = 0; partition < WORLD_PARTITIONS; partition++)
         for (uint32_t i = 0; i < 3; i++)
             if (world_append_entry(world, partition, 100 + 150 * i) != PAWL_OK ||
                 world_sync(world) != PAWL_OK)
-                return fail(world, "the recovered log takes no more records");
-    world_close(world);
-    if (world_open(world) != PAWL_OK)
-        return fail(world, world->diag.text);
-    return world_check(world);
+                return fail(world, no_more);
+    return reopen(world);
 }

@@ -60,7 +60,8 @@ uint64_t world_last_term(const struct world *world, uint32_t partition);
 const char *world_check(struct world *world);
 /* Of an open log: every entry reads back as the model says, one by one and in windows. */
 const char *world_check_reads(struct world *world);
-/* Go on: some entries in each partition, synced, the log opened again and checked. */
+/* Go on: one small entry (which leaves what is behind it as it is), then some in each partition;
+ * after both the log is opened again and checked. */
 const char *world_go_on(struct world *world);
 
 #endif
