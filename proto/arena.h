@@ -1,7 +1,8 @@
 /* Arena: the memory of one command. Everything in it goes at once, when the command ends.
  *
  * 1. An allocation lives until arena_reset or arena_done; nothing in it is freed alone.
- * 2. arena_alloc returns zeroed memory, aligned for any type, or NULL past the limit or out of memory.
+ * 2. arena_alloc returns zeroed memory, aligned for any type, or NULL past the limit or out of
+ *    memory.
  * 3. A reset keeps the first chunk, so a loop of commands allocates nothing in its steady state.
  */
 #ifndef PAWL_PROTO_ARENA_H

@@ -40,7 +40,8 @@ uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 {
     if (buffer->is_failed)
         return NULL;
-    if (size > SIZE_MAX / 4 || (buffer->size + size > buffer->capacity && !buffer_grow(buffer, buffer->size + size))) {
+    if (size > SIZE_MAX / 4 ||
+        (buffer->size + size > buffer->capacity && !buffer_grow(buffer, buffer->size + size))) {
         buffer->is_failed = true;
         return NULL;
     }

@@ -20,7 +20,10 @@ struct bytes {
 
 /* A view of a string literal, without its NUL; and the same as the initializer of a static. */
 #define BYTES_LITERAL(text) ((struct bytes)BYTES_INITIAL(text))
-#define BYTES_INITIAL(text) {(const uint8_t *)("" text), sizeof(text) - 1}
+#define BYTES_INITIAL(text)                                                                        \
+    {                                                                                              \
+        (const uint8_t *)("" text), sizeof(text) - 1                                               \
+    }
 
 static inline struct bytes bytes_of(const void *data, size_t size)
 {

@@ -1,12 +1,13 @@
 /* The schema-driven codec: one table per message drives the encoder, the decoder and the reference.
  *
- * 1. A message is a msgpack map with small unsigned keys. Unknown keys are skipped, numbers are never
- *    reused, a field that is absent has its zero value, zero values are not written (except required ones).
+ * 1. A message is a msgpack map with small unsigned keys. Unknown keys are skipped, numbers are
+ *    never reused, a field that is absent has its zero value, zero values are not written (except
+ *    required ones).
  * 2. Decoding is bounded: every count is checked against the bytes that remain before anything is
- *    allocated; messages nest at most MESSAGE_DEPTH_MAX deep. A known key twice, a wrong type, a missing
- *    required field or bytes left over are PAWL_E_INVALID.
- * 3. Decoded strings, binaries and values are views into the input; arrays and nested messages are in
- *    the arena.
+ *    allocated; messages nest at most MESSAGE_DEPTH_MAX deep. A known key twice, a wrong type, a
+ *    missing required field or bytes left over are PAWL_E_INVALID.
+ * 3. Decoded strings, binaries and values are views into the input; arrays and nested messages are
+ *    in the arena.
  */
 #ifndef PAWL_PROTO_CODEC_H
 #define PAWL_PROTO_CODEC_H
@@ -30,12 +31,12 @@ enum field_kind {
 struct schema;
 
 struct field {
-    uint8_t key;           /* on the wire; never reused */
-    uint8_t kind;          /* enum field_kind */
+    uint8_t key;  /* on the wire; never reused */
+    uint8_t kind; /* enum field_kind */
     bool is_required;
-    bool is_list;          /* struct list: elements of `kind` */
-    uint16_t offset;       /* in the struct */
-    uint32_t max;          /* bytes of a string, binary or value; elements of a list (0: FRAME_BYTES_MAX) */
+    bool is_list;    /* struct list: elements of `kind` */
+    uint16_t offset; /* in the struct */
+    uint32_t max; /* bytes of a string, binary or value; elements of a list (0: FRAME_BYTES_MAX) */
     const struct schema *schema; /* FIELD_MESSAGE */
     const char *name;
     const char *meaning; /* one line for the reference page */
@@ -56,20 +57,24 @@ struct list {
 
 /* FIELD(struct start, workflow_id, 2, FIELD_STRING, .is_required = true, .max = NAME_BYTES_MAX) */
 #define FIELD(structure, member, key_, ...)                                                        \
-    {.key = (key_), .offset = offsetof(structure, member), .name = #member, .kind = __VA_ARGS__}
+    {                                                                                              \
+        .key = (key_), .offset = offsetof(structure, member), .name = #member, .kind = __VA_ARGS__ \
+    }
 #define SCHEMA(name_, structure, fields_)                                                          \
-    {.name = (name_), .fields = (fields_), .field_count = sizeof(fields_) / sizeof((fields_)[0]),  \
-     .struct_bytes = sizeof(structure)}
+    {                                                                                              \
+        .name = (name_), .fields = (fields_),                                                      \
+        .field_count = sizeof(fields_) / sizeof((fields_)[0]), .struct_bytes = sizeof(structure)   \
+    }
 
 enum { SCHEMA_FIELDS_MAX = 64 };
 
-/* What the codec relies on: fields ascending by key, at most SCHEMA_FIELDS_MAX, all inside the struct
- * and apart from each other, a sound schema wherever a message is embedded. For the tests of message
- * tables. */
+/* What the codec relies on: fields ascending by key, at most SCHEMA_FIELDS_MAX, all inside the
+ * struct and apart from each other, a sound schema wherever a message is embedded. For the tests of
+ * message tables. */
 bool schema_is_sound(const struct schema *schema);
 
-/* Append message (a struct of schema) to out; an error shows in out->is_failed: no memory, or a field
- * past its max, which no receiver would take. A required FIELD_VALUE must not be empty. */
+/* Append message (a struct of schema) to out; an error shows in out->is_failed: no memory, or a
+ * field past its max, which no receiver would take. A required FIELD_VALUE must not be empty. */
 void codec_encode(const struct schema *schema, const void *message, struct buffer *out);
 /* Fill message_out (schema->struct_bytes). On an error it is untouched. PAWL_E_INVALID,
  * PAWL_E_LIMIT (a field's max), PAWL_E_NO_MEMORY. */

@@ -2,7 +2,7 @@
  *
  * 1. The struct is filled in the arena and copied out at the end, so an error leaves no trace.
  * 2. Encoders write fields in the order of their keys; the search for a field begins behind the
- * last one found, so the usual message costs one comparison per field.
+ *    last one found, so the usual message costs one comparison per field.
  */
 #include <assert.h>
 

@@ -23,7 +23,8 @@ static const struct error_row rows[] = {
 static const struct error_row *row_of(enum pawl_error error)
 {
     static const struct error_row unknown = {
-        PAWL_E_INTERNAL, "UNKNOWN_ERROR", 500, PAWL_OUTCOME_UNKNOWN, false, "an error of a newer version"};
+        PAWL_E_INTERNAL,      "UNKNOWN_ERROR", 500,
+        PAWL_OUTCOME_UNKNOWN, false,           "an error of a newer version"};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].error == error)
             return &rows[i];

@@ -1,4 +1,4 @@
-/* Errors: one closed list, the same in C, on the wire, in HTTP, in the command line and in the pages.
+/* Errors: one closed list, the same in C, on the wire, in HTTP, at the command line and in pages.
  *
  * 1. 0 is success. Numbers are wire-stable; the list is errors.def.
  * 2. Outs are untouched on failure.
@@ -47,7 +47,8 @@ const char *pawl_error_text(enum pawl_error error);
 int pawl_error_http(enum pawl_error error);
 bool pawl_error_is_retryable(enum pawl_error error);
 enum pawl_outcome pawl_error_outcome(enum pawl_error error);
-/* A number from a wire as an error of the list; anything unknown becomes PAWL_E_INTERNAL, 0 stays PAWL_OK. */
+/* A number from a wire as an error of the list; anything unknown becomes PAWL_E_INTERNAL, 0 stays
+ * PAWL_OK. */
 enum pawl_error pawl_error_from_wire(unsigned long long number);
 
 /* Write a sentence into diag (NULL: nothing happens) and return error, so that

@@ -1,9 +1,9 @@
 /* JSON text to values and back: strict, exact and bounded.
  *
  * 1. RFC 8259. Duplicate keys, lone surrogates, invalid UTF-8, trailing text and NaN are refused.
- * 2. Integers from -2^63 to 2^64-1 stay exact; other numbers become float64 and print in the shortest
- *    form that reads back the same (0.1 prints as 0.1, 1e100 as 1e100). A float with an exact integer value prints
- *    without a fraction (3.0 as 3), as jq 1.7 does.
+ * 2. Integers from -2^63 to 2^64-1 stay exact; other numbers become float64 and print in the
+ *    shortest form that reads back the same (0.1 prints as 0.1, 1e100 as 1e100). A float with an
+ *    exact integer value prints without a fraction (3.0 as 3), as jq 1.7 does.
  * 3. Iterative: depth is a count, never the C stack.
  */
 #ifndef PAWL_PROTO_JSON_H

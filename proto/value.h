@@ -1,10 +1,11 @@
 /* Values: one msgpack value as bytes, the form in which payloads travel, rest and are evaluated.
  *
- * 1. A value is null, boolean, integer (int64 or uint64), float64, string (UTF-8), binary, array, or map with
- *    string keys. No extension types, no duplicate keys.
+ * 1. A value is null, boolean, integer (int64 or uint64), float64, string (UTF-8), binary, array,
+ *    or map with string keys. No extension types, no duplicate keys.
  * 2. value_check makes bytes from outside into a value; every other function here takes checked
  *    values, and still never reads past their end.
- * 3. Encoding is canonical: shortest integers, shortest heads, float64 always, negative zero kept, no NaN.
+ * 3. Encoding is canonical: shortest integers, shortest heads, float64 always, negative zero kept,
+ *    no NaN.
  *
  * Source: the msgpack specification.
  */
@@ -39,7 +40,7 @@ struct value_head {
     };
 };
 
-/* A place in encoded bytes. Used for checked values and, with every error looked at, for raw input. */
+/* A place in encoded bytes. For checked values and, with every error looked at, for raw input. */
 struct value_cursor {
     const uint8_t *at;
     const uint8_t *end;
@@ -47,7 +48,8 @@ struct value_cursor {
 
 static inline struct value_cursor value_cursor_of(struct bytes value)
 {
-    return (struct value_cursor){value.data, value.size == 0 ? value.data : value.data + value.size};
+    return (struct value_cursor){value.data,
+                                 value.size == 0 ? value.data : value.data + value.size};
 }
 
 /* Read one head. PAWL_E_INVALID: truncated, an extension type, or a count that cannot fit into the
@@ -71,7 +73,7 @@ extern const struct value_limits value_limits_default; /* VALUE_*_MAX of limits.
  * limits NULL: value_limits_default; no value is ever deeper than VALUE_STACK_MAX. */
 MUST_USE enum pawl_error value_check(struct bytes bytes, const struct value_limits *limits,
                                      struct pawl_diag *diag);
-/* The same for the next value at a cursor, which moves past it; bytes after it are not looked at. */
+/* The same for the next value at a cursor, which moves past it; what follows is not looked at. */
 MUST_USE enum pawl_error value_check_next(struct value_cursor *cursor,
                                           const struct value_limits *limits,
                                           struct bytes *value_out, struct pawl_diag *diag);
@@ -84,7 +86,8 @@ bool value_map_get(struct bytes value, struct bytes key, struct bytes *value_out
 struct bytes value_map_string(struct bytes value, struct bytes key);
 /* The string's content; false when value is no string. */
 bool value_string(struct bytes value, struct bytes *text_out);
-bool value_integer(struct bytes value, int64_t *integer_out); /* also from a float with an exact integer */
+/* Also from a float that is an exact integer. */
+bool value_integer(struct bytes value, int64_t *integer_out);
 /* Semantic equality: 1 equals 1.0, maps without regard to order. */
 bool value_equal(struct bytes a, struct bytes b);
 
@@ -95,11 +98,11 @@ void pack_integer(struct buffer *buffer, int64_t integer);
 void pack_unsigned(struct buffer *buffer, uint64_t integer);
 void pack_float(struct buffer *buffer, double real); /* NaN is no value: null, as in jq's output */
 void pack_string(struct buffer *buffer, struct bytes text);
-void pack_text(struct buffer *buffer, const char *text);      /* NUL-terminated */
+void pack_text(struct buffer *buffer, const char *text);     /* NUL-terminated */
 void pack_string_head(struct buffer *buffer, uint32_t size); /* then size bytes of UTF-8 */
 void pack_binary(struct buffer *buffer, struct bytes bytes);
-void pack_array(struct buffer *buffer, uint32_t count); /* then count values */
-void pack_map(struct buffer *buffer, uint32_t count);   /* then count times key and value */
+void pack_array(struct buffer *buffer, uint32_t count);     /* then count values */
+void pack_map(struct buffer *buffer, uint32_t count);       /* then count times key and value */
 void pack_value(struct buffer *buffer, struct bytes value); /* an encoded value as it is */
 
 extern const struct bytes value_null; /* the one-byte encoding of null */

@@ -1,9 +1,9 @@
 /* A value built from text, piece by piece, within limits: what the JSON and the YAML reader share.
  *
  * 1. Every scalar, key, array and map is announced by value_builder_node (or _open) with its mark,
- * the reader's own rising number for a place in its text; then the reader packs it into `out`.
+ *    the reader's own rising number for a place in its text; then the reader packs it into `out`.
  * 2. Counts are not known before the end, so a head is one byte until value_builder_close gives it
- * the size its count needs.
+ *    the size its count needs.
  * 3. After an error only value_builder_finish may be called; `problem` says what was wrong, and
  *    problem_mark where.
  */

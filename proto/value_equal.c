@@ -2,7 +2,7 @@
  *
  * 1. Numbers are compared exactly: 1 equals 1.0, 2^53 + 1 does not equal any float near it.
  * 2. Maps whose keys stand in the same order, the usual case, are compared in one walk. Otherwise
- * the pairs that are left are sorted by key, so that no map costs its square.
+ *    the pairs that are left are sorted by key, so that no map costs its square.
  * 3. The recursion is as deep as the values are nested, VALUE_STACK_MAX at most.
  */
 #include <stdlib.h>

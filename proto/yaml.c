@@ -3,7 +3,7 @@
  * 1. libyaml cuts the text into events; what a plain scalar means is decided in yaml_scalar.c.
  * 2. libyaml counts characters, everything else here counts bytes: `spot` is one place in both.
  * 3. A text that begins like JSON is tried as JSON first: libyaml refuses some of it (surrogate
- * pairs, keys of more than 1,024 bytes).
+ *    pairs, keys of more than 1,024 bytes).
  */
 #include "proto/yaml.h"
 
