@@ -102,16 +102,18 @@ static bool is_filled(const struct raft *raft)
     return raft->stable_index >= needed && raft->leader_match_index >= needed;
 }
 
-/* A vote of this term may have been given and lost with the log's end, so it counts as spent. */
+/* A vote of this term may have been given and lost with the log's end, so first of all it is spent, for
+ * good: a readmission that a crash could undo would let this node vote again. */
 void raft_readmit_if_filled(struct raft *raft)
 {
     if (!raft->is_vote_withheld || !raft->is_readmission_asked ||
         (has_other_voters(raft) && !is_filled(raft)))
         return;
-    raft->is_vote_withheld = false;
-    raft->is_readmission_asked = false;
     if (raft->hard.vote == 0 && raft->hard.term > 0)
         raft->hard.vote = raft->options.self;
+    if (raft->durable.term != raft->hard.term || raft->durable.vote != raft->hard.vote)
+        return;
+    raft->is_vote_withheld = false;
+    raft->is_readmission_asked = false;
     (void)raft_emit(raft, RAFT_OUT_READMITTED);
-    raft_persist(raft);
 }

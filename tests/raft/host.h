@@ -1,8 +1,8 @@
 /* Host: a core with a log in memory and a disk that loses what was not synced.
  *
  * 1. Writes are queued in the order of their RAFT_OUT_PERSIST and reach the disk in that order.
- * 2. A crash keeps some of the queue's beginning, down to a part of one write: its term and vote, then
- *    what it drops, then its entries, one after the other.
+ * 2. A crash keeps some of the queue's beginning, down to a part of one write: its term and vote,
+ *    then what it drops, then its entries, one after the other.
  * 3. Entries carry a payload that the core never sees, so that two logs can be told apart.
  */
 #ifndef TESTS_RAFT_HOST_H
@@ -52,7 +52,7 @@ enum raft_error host_step(struct host *host, const struct raft_input *input,
                           const uint64_t *payloads, struct raft_outputs *outputs_out);
 /* The oldest write of the queue reaches the disk; its token. */
 struct raft_synced host_write_next(struct host *host);
-/* Down, with that many writes kept whole and that many entries of the next one (-1: nothing of it). */
+/* Down, with that many writes kept whole and that many entries of the next (-1: nothing of it). */
 void host_crash(struct host *host, size_t whole_writes, int entries_of_next);
 void host_cut(struct host *host, raft_index index, uint64_t now_ms);
 

@@ -241,14 +241,18 @@ static void damage(struct world *world, uint32_t at)
     host->disk_term = host_log_term(&host->disk, host->disk.last_index);
     host->disk_vote = 0;
     node->incarnation++;
+    if (node->voted_term > node->lost_voted_term) {
+        node->lost_voted_term = node->voted_term;
+        node->lost_voted_for = node->voted_for;
+    }
     node->voted_term = node->acked_term = 0;
     node->voted_for = 0;
     node->acked_index = 0;
     world->counts.damages++;
 }
 
-/* What the host of a damaged node does: hear every other voter's term, reach the highest, and only then
- * ask to take part again. */
+/* What the host of a damaged node does: hear every other voter's term, reach the highest, and only
+ * then ask to take part again. */
 static void try_readmit(struct world *world, uint32_t at)
 {
     struct world_node *node = &world->nodes[at];
@@ -598,7 +602,7 @@ void world_init(struct world *world, uint64_t seed)
         node->life = node->incarnation = 0;
         node->paused_until_ms = node->tick_due_ms = node->tick_at_ms = 0;
         node->commit_index = 0;
-        node->voted_term = node->acked_term = 0;
+        node->voted_term = node->acked_term = node->lost_voted_term = 0;
         node->voted_for = 0;
         node->acked_index = 0;
         start(world, i);

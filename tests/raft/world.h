@@ -1,9 +1,9 @@
 /* World: a cluster of hosts under one seed, with everything that a network and a power cut may do.
  *
  * 1. The seed draws which faults this world has and how strong they are, then every event.
- * 2. Packets are lost, doubled, delayed and overtaken; links are cut in one direction or both; nodes
- *    pause, crash with a part of what they had not synced, and now and then lose an end of their log
- *    that was synced.
+ * 2. Packets are lost, doubled, delayed and overtaken; links are cut in one direction or both;
+ *    nodes pause, crash with a part of what they had not synced, and now and then lose an end of
+ *    their log that was synced.
  * 3. After a while everything heals, and the cluster must come to agree.
  * 4. What a checker finds wrong first is in `violation`, and the world stops.
  */
@@ -75,6 +75,8 @@ struct world_node {
     /* Promises, kept outside of the node. */
     raft_term voted_term;
     raft_node voted_for;
+    raft_term lost_voted_term; /* the same, before it lost its log's end */
+    raft_node lost_voted_for;
     raft_term acked_term; /* of the leader */
     raft_index acked_index;
     raft_term acked_entry_term;

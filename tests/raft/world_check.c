@@ -148,7 +148,8 @@ static void check_vote(struct world *world, uint32_t at, const struct raft_messa
     struct world_node *node = &world->nodes[at];
     if (node->host.disk_term != message->term || node->host.disk_vote != message->to)
         world_fail(world, "a vote left before it was durable", at + 1);
-    if (node->voted_term == message->term && node->voted_for != message->to)
+    if ((node->voted_term == message->term && node->voted_for != message->to) ||
+        (node->lost_voted_term == message->term && node->lost_voted_for != message->to))
         world_fail(world, "two votes in one term", at + 1);
     node->voted_term = message->term;
     node->voted_for = message->to;
