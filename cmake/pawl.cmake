@@ -35,6 +35,9 @@ function(pawl_room name)
   target_include_directories(pawl_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   list(TRANSFORM ROOM_ROOMS PREPEND pawl_)
   target_link_libraries(pawl_${name} PUBLIC ${ROOM_ROOMS} PRIVATE ${ROOM_LIBRARIES})
+  if(PAWL_FUZZ)
+    target_compile_options(pawl_${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # pawl_test(NAME SOURCES ... ROOMS ... LIBRARIES ...): one cmocka program, one ctest.

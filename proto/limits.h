@@ -9,7 +9,7 @@
 /* Values, texts and messages */
 #define VALUE_BYTES_MAX   ((size_t)1 << 20) /* one payload: input, output, context */
 #define VALUE_DEPTH_MAX   64
-#define VALUE_STACK_MAX   256 /* the deepest value any reader takes, whatever limit it is given */
+#define VALUE_STACK_MAX   256   /* the deepest value any reader takes, whatever limit it is given */
 #define VALUE_NODES_MAX   65536 /* scalars, arrays and maps in one payload */
 #define TEXT_BYTES_MAX    ((size_t)1 << 20) /* one JSON or YAML document */
 #define NAME_BYTES_MAX    128               /* workflow ids, step types, node names */
@@ -17,9 +17,11 @@
 #define MESSAGE_DEPTH_MAX 16
 
 /* Definitions */
-#define DEFINITION_BYTES_MAX ((size_t)256 << 10)
-#define DEFINITION_TASKS_MAX 1024
-#define TASK_DEPTH_MAX       32
+#define DEFINITION_BYTES_MAX   ((size_t)256 << 10)
+#define DEFINITION_TASKS_MAX   1024
+#define TASK_DEPTH_MAX         32
+#define DEFINITIONS_CACHED_MAX 256  /* compiled ones that an engine keeps */
+#define UNDOS_PENDING_MAX      1024 /* compensations that one run keeps ready */
 
 /* Expressions: counts, so that they mean the same on every machine */
 #define EXPRESSION_BYTES_MAX  ((size_t)16 << 10)
@@ -29,27 +31,28 @@
 #define EXPRESSION_OUTPUT_MAX VALUE_BYTES_MAX
 
 /* Engine */
-#define DECIDE_FUEL          100000 /* a decide that has spent this stops at the next task boundary */
-#define INSTANCE_BYTES_MAX   ((size_t)8 << 20)
-#define DECISION_WRITES_MAX  4096
-#define DECISION_BYTES_MAX   ((size_t)4 << 20)
-#define HANDOUTS_MAX         128 /* steps handed out by one decision */
+#define DECIDE_FUEL           100000 /* a decide that has spent this stops at the next task boundary */
+#define INSTANCE_BYTES_MAX    ((size_t)8 << 20)
+#define DECISION_WRITES_MAX   4096
+#define DECISION_BYTES_MAX    ((size_t)4 << 20)
+#define HANDOUTS_MAX          128 /* steps handed out by one decision */
 #define STEP_LEASE_LOSSES_MAX 10  /* a step whose lease is lost this often fails */
 #define COMPENSATION_ATTEMPTS 10  /* of one undo, when its definition names no retry */
-#define REQUEST_HORIZON_MS   ((uint64_t)24 * 3600 * 1000)
+#define REQUEST_HORIZON_MS    ((uint64_t)24 * 3600 * 1000)
 
 /* Sessions and connections */
-#define SESSION_TYPES_MAX       64
-#define SESSION_CREDIT_MAX      4096
-#define SESSION_LEASE_MS        10000 /* a session silent for this long loses its leases */
-#define SESSION_HEARTBEAT_MS    2000
+#define SESSION_TYPES_MAX        64
+#define SESSION_CREDIT_MAX       4096
+#define SESSION_LEASE_MS         10000 /* a session silent for this long loses its leases */
+#define SESSION_HEARTBEAT_MS     2000
 #define RECONNECT_BACKOFF_MS_MAX 500
-#define CONNECTIONS_MAX         4096
-#define CONNECTION_OUTPUT_MAX   ((size_t)16 << 20)
-#define CONNECTION_REQUESTS_MAX 1024 /* unanswered requests of one connection */
-#define MEMBERS_MAX             9
+#define CONNECTIONS_MAX          4096
+#define CONNECTION_OUTPUT_MAX    ((size_t)16 << 20)
+#define CONNECTION_REQUESTS_MAX  1024 /* unanswered requests of one connection */
+#define MEMBERS_MAX              9
 
 /* Rows in memory */
-#define MEMORY_RANGES_MAX 1024 /* covered ranges of one table; past it the one used longest ago is given up */
+#define MEMORY_RANGES_MAX                                                                          \
+    1024 /* covered ranges of one table; past it the one used longest ago is given up */
 
 #endif

@@ -160,6 +160,8 @@ enum pawl_error entry_decode(struct bytes payload, struct arena *arena, struct e
     if (entry.write_count > DECISION_WRITES_MAX)
         return PAWL_E_LIMIT;
     TRY(next_unsigned(&cursor, ENTRY_VERSION, &version));
+    if (version != ENTRY_VERSION)
+        return PAWL_E_INVALID;
     TRY(next_unsigned(&cursor, UINT64_MAX, &entry.clock_us));
     entry.writes = arena_array(arena, entry.write_count, sizeof *entry.writes);
     if (entry.writes == NULL && entry.write_count > 0)
