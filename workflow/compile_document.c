@@ -1,5 +1,6 @@
 /* The document: who it is, what it uses, and its tasks. */
 #include "workflow/compile.h"
+#include "workflow/version.h"
 
 static bool is_alphanumeric(uint8_t c)
 {
@@ -32,60 +33,12 @@ static enum pawl_error name_read(struct compile *compile, struct bytes document,
     return PAWL_OK;
 }
 
-/* Digits without a leading zero at `at`; the place after them, or 0. */
-static size_t number_end(struct bytes text, size_t at)
-{
-    size_t end = at;
-    while (end < text.size && text.data[end] >= '0' && text.data[end] <= '9')
-        end++;
-    bool is_fine = end > at && end - at <= 9 && (text.data[at] != '0' || end == at + 1);
-    return is_fine ? end : 0;
-}
-
-/* Dot-separated words of letters, digits and '-' from `at` on, up to `stop` or the end; its place,
- * or 0. */
-static size_t words_end(struct bytes text, size_t at, uint8_t stop)
-{
-    size_t word = 0;
-    for (; at < text.size && text.data[at] != stop; at++) {
-        bool is_dot = text.data[at] == '.';
-        if (!is_dot && !is_alphanumeric(text.data[at]) && text.data[at] != '-')
-            return 0;
-        if (is_dot && word == 0)
-            return 0;
-        word = is_dot ? 0 : word + 1;
-    }
-    return word == 0 ? 0 : at;
-}
-
-static bool is_version(struct bytes text)
-{
-    size_t at = 0;
-    if (text.size > 64)
-        return false;
-    for (int part = 0; part < 3; part++) {
-        if (part > 0 && (at >= text.size || text.data[at++] != '.'))
-            return false;
-        at = number_end(text, at);
-        if (at == 0)
-            return false;
-    }
-    if (at < text.size && text.data[at] == '-') {
-        at = words_end(text, at + 1, '+');
-        if (at == 0)
-            return false;
-    }
-    if (at < text.size && text.data[at] == '+')
-        return words_end(text, at + 1, '\0') == text.size;
-    return at == text.size;
-}
-
 static enum pawl_error version_read(struct compile *compile, struct bytes document)
 {
     struct bytes node, *version = &compile->definition->version;
     TRY(node_want(compile, document, "'document'", "version", &node));
     TRY(node_want_string(compile, node, "the version (put it in quotes)", version));
-    if (!is_version(*version))
+    if (!version_is_valid(*version))
         return compile_fail(compile, node, PAWL_E_INVALID,
                             "the version '%.*s' is no semantic version such as '1.0.0'",
                             TEXT_OF(*version));
@@ -97,7 +50,7 @@ static enum pawl_error dsl_read(struct compile *compile, struct bytes document)
     struct bytes node, dsl;
     TRY(node_want(compile, document, "'document'", "dsl", &node));
     TRY(node_want_string(compile, node, "the dsl version (put it in quotes)", &dsl));
-    if (!is_version(dsl))
+    if (!version_is_valid(dsl))
         return compile_fail(compile, node, PAWL_E_INVALID,
                             "dsl '%.*s' is no version such as '1.0.3'", TEXT_OF(dsl));
     if (!bytes_have_prefix(dsl, BYTES_LITERAL("1.0.")))

@@ -1,0 +1,145 @@
+#include "workflow/changes.h"
+
+/* FNV-1a over table and key. Only places depend on it, never an order that anybody sees. */
+static uint64_t hash_of(enum row_table table, struct bytes key)
+{
+    uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)table;
+    for (size_t i = 0; i < key.size; i++)
+        hash = (hash ^ key.data[i]) * 0x100000001b3u;
+    return hash ^ hash >> 29;
+}
+
+/* The slot of a row, or the free slot where it would go. */
+static size_t slot_find(const struct changes *changes, enum row_table table, struct bytes key)
+{
+    size_t mask = changes->slot_count - 1;
+    size_t slot = (size_t)hash_of(table, key) & mask;
+    for (;; slot = (slot + 1) & mask) {
+        if (changes->slots[slot] == 0)
+            return slot;
+        const struct row_write *write = &changes->rows[changes->slots[slot] - 1].write;
+        if (write->table == table && bytes_equal(write->key, key))
+            return slot;
+    }
+}
+
+static struct change *change_find(const struct changes *changes, enum row_table table,
+                                  struct bytes key)
+{
+    if (changes->slot_count == 0)
+        return NULL;
+    uint32_t place = changes->slots[slot_find(changes, table, key)];
+    return place == 0 ? NULL : &changes->rows[place - 1];
+}
+
+static enum pawl_error changes_grow(struct changes *changes)
+{
+    enum { ROWS_FIRST = 32 };
+    size_t capacity = changes->capacity == 0 ? ROWS_FIRST : changes->capacity * 2;
+    struct change *rows = arena_array(changes->arena, capacity, sizeof *rows);
+    uint32_t *slots = arena_array(changes->arena, capacity * 2, sizeof *slots);
+    if (rows == NULL || slots == NULL)
+        return PAWL_E_NO_MEMORY;
+    if (changes->count > 0)
+        memcpy(rows, changes->rows, changes->count * sizeof *rows);
+    changes->rows = rows;
+    changes->capacity = capacity;
+    changes->slots = slots;
+    changes->slot_count = capacity * 2;
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct row_write *write = &rows[i].write;
+        slots[slot_find(changes, write->table, write->key)] = (uint32_t)i + 1;
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_error change_set(struct changes *changes, struct row_write write, bool is_new)
+{
+    if (write.key.data == NULL)
+        return PAWL_E_NO_MEMORY;
+    if (changes->count == changes->capacity)
+        TRY(changes_grow(changes));
+    changes->bytes += write.value.size;
+    size_t slot = slot_find(changes, write.table, write.key);
+    if (changes->slots[slot] != 0) {
+        changes->rows[changes->slots[slot] - 1].write = write;
+        return PAWL_OK;
+    }
+    changes->rows[changes->count] = (struct change){.write = write, .is_new = is_new};
+    changes->slots[slot] = (uint32_t)++changes->count;
+    return PAWL_OK;
+}
+
+enum pawl_error changes_get(const struct changes *changes, enum row_table table, struct bytes key,
+                            struct bytes *value_out)
+{
+    if (key.data == NULL)
+        return PAWL_E_NO_MEMORY;
+    const struct change *change = change_find(changes, table, key);
+    if (change == NULL)
+        return changes->view->get(changes->view->self, table, key, value_out);
+    if (change->write.is_deleted)
+        return PAWL_E_NOT_FOUND;
+    *value_out = change->write.value;
+    return PAWL_OK;
+}
+
+enum pawl_error changes_get_row(const struct changes *changes, enum row_table table,
+                                struct bytes key, const struct schema *schema, void *row_out)
+{
+    struct bytes value;
+    TRY(changes_get(changes, table, key, &value));
+    enum pawl_error error = codec_decode(schema, value, changes->arena, row_out, NULL);
+    return error == PAWL_OK || error == PAWL_E_NO_MEMORY ? error : PAWL_E_CORRUPT;
+}
+
+enum pawl_error changes_put(struct changes *changes, enum row_table table, struct bytes key,
+                            struct bytes value)
+{
+    return change_set(changes, (struct row_write){.table = table, .key = key, .value = value},
+                      false);
+}
+
+enum pawl_error changes_put_new(struct changes *changes, enum row_table table, struct bytes key,
+                                struct bytes value)
+{
+    return change_set(changes, (struct row_write){.table = table, .key = key, .value = value},
+                      true);
+}
+
+enum pawl_error changes_put_row(struct changes *changes, enum row_table table, struct bytes key,
+                                const struct schema *schema, const void *row, bool is_new)
+{
+    size_t begin = changes->scratch->size;
+    codec_encode(schema, row, changes->scratch);
+    if (changes->scratch->is_failed)
+        return PAWL_E_NO_MEMORY;
+    struct bytes encoded = bytes_of(changes->scratch->data + begin, changes->scratch->size - begin);
+    struct bytes value = arena_copy(changes->arena, encoded);
+    changes->scratch->size = begin;
+    if (value.data == NULL)
+        return PAWL_E_NO_MEMORY;
+    struct row_write write = {.table = table, .key = key, .value = value};
+    return change_set(changes, write, is_new);
+}
+
+enum pawl_error changes_delete(struct changes *changes, enum row_table table, struct bytes key)
+{
+    return change_set(changes, (struct row_write){.table = table, .is_deleted = true, .key = key},
+                      false);
+}
+
+enum pawl_error changes_writes(const struct changes *changes, struct row_write **writes_out,
+                               size_t *count_out)
+{
+    struct row_write *writes = arena_array(changes->arena, changes->count, sizeof *writes);
+    if (writes == NULL)
+        return PAWL_E_NO_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < changes->count; i++)
+        if (!(changes->rows[i].is_new && changes->rows[i].write.is_deleted))
+            writes[count++] = changes->rows[i].write;
+    *writes_out = writes;
+    *count_out = count;
+    return PAWL_OK;
+}

@@ -1,0 +1,210 @@
+/* wf_check: what is true of the rows of a run between any two decisions. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "workflow/changes.h"
+#include "workflow/engine.h"
+#include "workflow/state.h"
+
+struct check {
+    struct changes rows;
+    struct arena arena;
+    struct buffer scratch;
+    struct id128 run;
+    struct instance row;
+};
+
+static bool has_row(struct check *check, enum row_table table, struct bytes key)
+{
+    struct bytes value;
+    return changes_get(&check->rows, table, key, &value) == PAWL_OK;
+}
+
+static struct bytes numbered(struct check *check, uint32_t number)
+{
+    return key_run_number(&check->arena, check->run, number);
+}
+
+/* The rows of the run in a table keyed by run and number. */
+static size_t count_rows(struct check *check, enum row_table table)
+{
+    enum { PAGE = 64 };
+    struct row rows[PAGE];
+    const struct view *view = check->rows.view;
+    struct bytes begin = numbered(check, 0);
+    struct bytes end = key_end(&check->arena, key_run(&check->arena, check->run));
+    size_t total = 0, count = PAGE;
+    while (count == PAGE) {
+        enum pawl_error error = view->scan(view->self, table, begin, end, PAGE, rows, &count);
+        assert(error == PAWL_OK);
+        total += count;
+        if (count > 0)
+            begin = numbered(check, be32_get(rows[count - 1].key.data + 16) + 1);
+    }
+    return total;
+}
+
+static bool has_value(const struct check *check, uint32_t number)
+{
+    const struct live_value *live = check->row.values.elements;
+    for (size_t i = 0; i < check->row.values.count; i++)
+        if (live[i].number == number)
+            return true;
+    return number == 0;
+}
+
+static void check_values(struct check *check)
+{
+    const struct live_value *live = check->row.values.elements;
+    for (size_t i = 0; i < check->row.values.count; i++) {
+        struct bytes value;
+        assert(live[i].number >= 1 && live[i].number <= check->row.value_last);
+        enum pawl_error error =
+            changes_get(&check->rows, TABLE_VALUE, numbered(check, live[i].number), &value);
+        assert(error == PAWL_OK);
+        assert(value.size == live[i].size);
+    }
+    assert(count_rows(check, TABLE_VALUE) == check->row.values.count);
+    assert(has_value(check, check->row.input));
+    assert(has_value(check, check->row.context));
+    assert(has_value(check, check->row.result));
+}
+
+static void check_undos(struct check *check)
+{
+    const struct pending_undo *undos = check->row.undos.elements;
+    for (size_t i = 0; i < check->row.undos.count; i++) {
+        assert(undos[i].number <= check->row.undo_last);
+        assert(i == 0 || undos[i].number > undos[i - 1].number);
+        assert(has_row(check, TABLE_COMPENSATION, numbered(check, undos[i].number)));
+    }
+    assert(count_rows(check, TABLE_COMPENSATION) == check->row.undos.count);
+}
+
+static void check_step(struct check *check, uint32_t number, bool is_awaited)
+{
+    struct step_row step;
+    enum pawl_error error =
+        changes_get_row(&check->rows, TABLE_STEP, numbered(check, number), &schema_step_row, &step);
+    assert(error == PAWL_OK);
+    assert(is_awaited == (step.state == STEP_READY || step.state == STEP_OUT));
+    assert(step.attempt >= 1);
+    if (step.state == STEP_READY)
+        assert(has_row(check, TABLE_READY,
+                       key_ready(&check->arena, step.type, step.scheduled_us, check->run, number)));
+    if (step.state != STEP_OUT)
+        return;
+    struct handout_row handout;
+    error = changes_get_row(&check->rows, TABLE_HANDOUT,
+                            key_handout(&check->arena, step.session, &step.fence),
+                            &schema_handout_row, &handout);
+    assert(error == PAWL_OK);
+    assert(id128_equal(handout.run, check->run));
+    assert(handout.step == number);
+}
+
+static void check_timer(struct check *check, uint64_t due_us, uint32_t number, enum timer_kind kind)
+{
+    struct timer_row timer;
+    enum pawl_error error = changes_get_row(&check->rows, TABLE_TIMER,
+                                            key_timer(&check->arena, due_us, check->run, number),
+                                            &schema_timer_row, &timer);
+    assert(error == PAWL_OK);
+    assert(timer.kind == kind);
+    assert(number <= check->row.timer_last);
+}
+
+static void check_frame(struct check *check, const struct frame *frame)
+{
+    assert(has_value(check, frame->raw_input));
+    assert(has_value(check, frame->input));
+    assert(has_value(check, frame->error));
+    if (frame->timeout_timer != 0)
+        check_timer(check, frame->timeout_us, frame->timeout_timer, TIMER_TIMEOUT);
+    if (frame->attempt_timer != 0)
+        check_timer(check, frame->attempt_us, frame->attempt_timer, TIMER_ATTEMPT);
+}
+
+static void check_token(struct check *check, const struct token *token)
+{
+    const struct frame *frames = token->frames.elements;
+    for (size_t i = 0; i < token->frames.count; i++) {
+        assert((i == 0) == (frames[i].task == 0));
+        check_frame(check, &frames[i]);
+    }
+    assert(has_value(check, token->value));
+    assert((check->row.status == RUN_PAUSED) == (token->state == TOKEN_STOPPED));
+    switch ((enum token_state)token->state) {
+    case TOKEN_ENTER:
+        check_timer(check, token->due_us, token->timer, TIMER_CONTINUE);
+        return;
+    case TOKEN_WAIT:
+        check_timer(check, token->due_us, token->timer, TIMER_WAIT);
+        return;
+    case TOKEN_RETRY:
+        check_timer(check, token->due_us, token->timer, TIMER_RETRY);
+        return;
+    case TOKEN_STEP:
+        assert(token->step >= 1 && token->step <= check->row.step_last);
+        return;
+    case TOKEN_STOPPED:
+        return;
+    }
+    assert(!"an open run's token is in one of its states");
+}
+
+static void check_open(struct check *check)
+{
+    struct workflow_row workflow;
+    enum pawl_error error =
+        changes_get_row(&check->rows, TABLE_WORKFLOW,
+                        key_name(&check->arena, check->row.namespace_name, check->row.workflow_id),
+                        &schema_workflow_row, &workflow);
+    assert(error == PAWL_OK);
+    assert(id128_equal(workflow.run, check->run));
+    assert(workflow.status == check->row.status);
+    assert(check->row.ended_us == 0);
+    assert(check->row.tokens.count == 1);
+    check_token(check, check->row.tokens.elements);
+}
+
+static void check_closed(struct check *check)
+{
+    assert(check->row.status >= RUN_COMPLETED && check->row.status <= RUN_TERMINATED);
+    assert(check->row.ended_us >= check->row.started_us);
+    assert(check->row.tokens.count == 0);
+    assert(check->row.undos.count == 0);
+}
+
+static void check_journal(struct check *check)
+{
+    struct event_row event;
+    enum pawl_error error =
+        changes_get_row(&check->rows, TABLE_JOURNAL,
+                        key_journal(&check->arena, check->row.last_index, check->row.last_ordinal),
+                        &schema_event_row, &event);
+    assert(error == PAWL_OK);
+    assert(id128_equal(event.run, check->run));
+}
+
+void wf_check(const struct view *view, struct id128 run)
+{
+    struct check check = {.run = run};
+    check.rows = (struct changes){.view = view, .arena = &check.arena, .scratch = &check.scratch};
+    enum pawl_error error = changes_get_row(&check.rows, TABLE_INSTANCE, key_run(&check.arena, run),
+                                            &schema_instance, &check.row);
+    assert(error == PAWL_OK);
+    bool is_open = run_status_is_open(check.row.status);
+    const struct token *token = check.row.tokens.elements;
+    if (is_open)
+        check_open(&check);
+    else
+        check_closed(&check);
+    for (uint32_t number = 1; number <= check.row.step_last; number++)
+        check_step(&check, number, is_open && token->state == TOKEN_STEP && token->step == number);
+    check_values(&check);
+    check_undos(&check);
+    check_journal(&check);
+    buffer_done(&check.scratch);
+    arena_done(&check.arena);
+}

@@ -1,0 +1,39 @@
+/* Hand-outs as rows tell them, for the replica: their keys, and the message rebuilt. */
+#include "workflow/cache.h"
+#include "workflow/decide.h"
+
+bool handout_key_parse(struct bytes key, struct id128 *session_out, struct msg_fence *fence_out)
+{
+    if (key.size != 40)
+        return false;
+    memcpy(session_out->byte, key.data, 16);
+    *fence_out = (struct msg_fence){.partition = be32_get(key.data + 16),
+                                    .term = be64_get(key.data + 20),
+                                    .index = be64_get(key.data + 28),
+                                    .ordinal = be32_get(key.data + 36)};
+    return true;
+}
+
+struct bytes handout_key_prefix(const struct id128 *session)
+{
+    return id128_bytes(session);
+}
+
+enum pawl_error wf_handout(struct engine *engine, const struct view *view, struct id128 session,
+                           const struct msg_fence *fence, struct arena *arena,
+                           struct msg_handout *handout_out)
+{
+    struct changes rows = {.view = view, .arena = arena, .scratch = engine_scratch(engine)};
+    struct handout_row handout;
+    struct instance instance;
+    struct step_row step;
+    TRY(changes_get_row(&rows, TABLE_HANDOUT, key_handout(arena, session, fence),
+                        &schema_handout_row, &handout));
+    TRY(changes_get_row(&rows, TABLE_INSTANCE, key_run(arena, handout.run), &schema_instance,
+                        &instance));
+    TRY(changes_get_row(&rows, TABLE_STEP, key_run_number(arena, handout.run, handout.step),
+                        &schema_step_row, &step));
+    if (step.state != STEP_OUT || !fence_equal(&step.fence, fence))
+        return PAWL_E_NOT_FOUND;
+    return wf_handout_fill(arena, &instance, handout.run, handout.step, &step, handout_out);
+}

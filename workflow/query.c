@@ -1,0 +1,212 @@
+/* Reads over a view: which run is meant, and which answer is wanted. */
+#include "workflow/query.h"
+
+#include "workflow/cache.h"
+#include "workflow/problem.h"
+#include "workflow/time.h"
+
+const char *query_status(const struct instance *row)
+{
+    switch ((enum run_status)row->status) {
+    case RUN_RUNNING:
+        break;
+    case RUN_COMPLETED:
+        return "completed";
+    case RUN_FAULTED:
+        return "faulted";
+    case RUN_TERMINATED:
+        return "terminated";
+    case RUN_PAUSED:
+        return "paused";
+    }
+    const struct token *token = row->tokens.elements;
+    bool is_waiting =
+        row->tokens.count > 0 && (token->state == TOKEN_WAIT || token->state == TOKEN_RETRY);
+    return is_waiting ? "waiting" : "running";
+}
+
+void query_id_pack(struct buffer *out, const char *key, struct id128 id)
+{
+    char text[37];
+    id128_format(id, text);
+    pack_text(out, key);
+    pack_text(out, text);
+}
+
+void query_text_pack(struct buffer *out, const char *key, struct bytes text)
+{
+    pack_text(out, key);
+    pack_string(out, text);
+}
+
+void query_head_pack(struct buffer *out, const struct query_run *run)
+{
+    query_text_pack(out, "namespace", run->row.namespace_name);
+    query_text_pack(out, "workflowId", run->row.workflow_id);
+    query_id_pack(out, "run", run->id);
+    query_text_pack(out, "definition", run->row.definition);
+    query_text_pack(out, "version", run->row.version);
+    pack_text(out, "status");
+    pack_text(out, query_status(&run->row));
+    pack_text(out, "startedAt");
+    time_pack(run->row.started_us, out);
+    pack_text(out, "endedAt");
+    if (run->row.ended_us != 0)
+        time_pack(run->row.ended_us, out);
+    else
+        pack_null(out);
+}
+
+enum pawl_error query_answer_take(struct query *query, size_t begin, struct bytes *answer_out)
+{
+    if (query->scratch->is_failed)
+        return PAWL_E_NO_MEMORY;
+    struct bytes packed = bytes_of(query->scratch->data + begin, query->scratch->size - begin);
+    struct bytes answer = arena_copy(query->arena, packed);
+    query->scratch->size = begin;
+    if (answer.data == NULL)
+        return PAWL_E_NO_MEMORY;
+    *answer_out = answer;
+    return PAWL_OK;
+}
+
+static enum pawl_error newest_run(struct query *query, const struct msg_target *target,
+                                  struct id128 *id_out)
+{
+    struct workflow_row row;
+    struct bytes namespace_name = target->namespace_name;
+    if (namespace_name.size == 0)
+        namespace_name = BYTES_LITERAL("default");
+    if (target->workflow_id.size == 0)
+        return diag_fail(query->diag, PAWL_E_INVALID, "neither a run nor a workflow id is given");
+    if (target->workflow_id.size > NAME_BYTES_MAX || namespace_name.size > NAME_BYTES_MAX)
+        return diag_fail(query->diag, PAWL_E_INVALID, "a name has at most %d bytes",
+                         NAME_BYTES_MAX);
+    TRY(changes_get_row(&query->rows, TABLE_WORKFLOW,
+                        key_name(query->arena, namespace_name, target->workflow_id),
+                        &schema_workflow_row, &row));
+    *id_out = row.run;
+    return PAWL_OK;
+}
+
+enum pawl_error query_run_find(struct query *query, const struct msg_target *target,
+                               struct query_run *run_out)
+{
+    struct query_run run = {.id = target->run};
+    enum pawl_error error = PAWL_OK;
+    if (id128_is_none(run.id))
+        error = newest_run(query, target, &run.id);
+    if (error == PAWL_OK)
+        error = changes_get_row(&query->rows, TABLE_INSTANCE, key_run(query->arena, run.id),
+                                &schema_instance, &run.row);
+    if (error == PAWL_E_NOT_FOUND)
+        return diag_fail(query->diag, error, "there is no such workflow");
+    TRY(error);
+    *run_out = run;
+    return PAWL_OK;
+}
+
+enum pawl_error query_value(struct query *query, const struct query_run *run, uint32_t number,
+                            struct bytes *value_out)
+{
+    if (number == 0) {
+        *value_out = value_null;
+        return PAWL_OK;
+    }
+    struct bytes value;
+    TRY(changes_get(&query->rows, TABLE_VALUE, key_run_number(query->arena, run->id, number),
+                    &value));
+    *value_out = arena_copy(query->arena, value);
+    return value_out->data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
+}
+
+static enum pawl_error terminated_answer(struct query *query, struct bytes *answer_out)
+{
+    struct problem problem = {.type = BYTES_LITERAL("https://pawl.dev/errors/terminated"),
+                              .status = 499,
+                              .title = BYTES_LITERAL("Terminated"),
+                              .detail = BYTES_LITERAL("the run was terminated")};
+    size_t begin = query->scratch->size;
+    problem_pack(&problem, query->scratch);
+    TRY(query_answer_take(query, begin, answer_out));
+    return diag_fail(query->diag, PAWL_E_WORKFLOW_FAILED, "the run was terminated");
+}
+
+static enum pawl_error query_result(struct query *query, const struct query_run *run,
+                                    struct bytes *answer_out)
+{
+    switch ((enum run_status)run->row.status) {
+    case RUN_RUNNING:
+    case RUN_PAUSED:
+        return diag_fail(query->diag, PAWL_E_NOT_READY, "the run has not ended");
+    case RUN_TERMINATED:
+        return terminated_answer(query, answer_out);
+    case RUN_COMPLETED:
+        return query_value(query, run, run->row.result, answer_out);
+    case RUN_FAULTED:
+        break;
+    }
+    TRY(query_value(query, run, run->row.result, answer_out));
+    struct bytes detail = value_map_string(*answer_out, BYTES_LITERAL("detail"));
+    return diag_fail(query->diag, PAWL_E_WORKFLOW_FAILED, "%s: %.*s",
+                     pawl_error_text(PAWL_E_WORKFLOW_FAILED), (int)detail.size,
+                     detail.size > 0 ? (const char *)detail.data : "");
+}
+
+static enum pawl_error target_query(struct query *query, enum request_kind kind, struct bytes body,
+                                    struct bytes *answer_out, struct id128 *run_out)
+{
+    struct msg_target target;
+    struct query_run run;
+    TRY(codec_decode(&schema_target, body, query->arena, &target, query->diag));
+    TRY(query_run_find(query, &target, &run));
+    if (run_out != NULL)
+        *run_out = run.id;
+    if (kind == REQUEST_SHOW)
+        return query_show(query, &run, answer_out);
+    if (kind == REQUEST_HISTORY)
+        return query_history(query, &run, answer_out);
+    return query_result(query, &run, answer_out);
+}
+
+static enum pawl_error list_query(struct query *query, enum request_kind kind, struct bytes body,
+                                  struct bytes *answer_out)
+{
+    struct msg_list list;
+    TRY(codec_decode(&schema_list, body, query->arena, &list, query->diag));
+    if (kind == REQUEST_LIST)
+        return query_list(query, &list, answer_out);
+    return query_definition_list(query, &list, answer_out);
+}
+
+enum pawl_error wf_query(struct engine *engine, const struct view *view, enum request_kind kind,
+                         struct bytes body, struct arena *arena, struct bytes *answer_out,
+                         struct id128 *run_out, struct pawl_diag *diag)
+{
+    struct buffer *scratch = engine_scratch(engine);
+    struct query query = {.engine = engine,
+                          .rows = {.view = view, .arena = arena, .scratch = scratch},
+                          .arena = arena,
+                          .scratch = scratch,
+                          .diag = diag};
+    struct msg_definition wanted;
+    switch (kind) {
+    case REQUEST_SHOW:
+    case REQUEST_HISTORY:
+    case REQUEST_RESULT:
+        return target_query(&query, kind, body, answer_out, run_out);
+    case REQUEST_LIST:
+    case REQUEST_DEFINITION_LIST:
+        return list_query(&query, kind, body, answer_out);
+    case REQUEST_DEFINITION_SHOW:
+        TRY(codec_decode(&schema_definition, body, arena, &wanted, diag));
+        return query_definition_show(&query, &wanted, answer_out);
+    case REQUEST_START:
+    case REQUEST_REPORT:
+    case REQUEST_DEPLOY:
+    case REQUEST_STATUS:
+    case REQUEST_INIT:
+        break;
+    }
+    return diag_fail(diag, PAWL_E_INVALID, "the engine does not answer this kind of request");
+}

@@ -1,0 +1,383 @@
+#include "workflow/state.h"
+
+#include <assert.h>
+
+static const struct field frame_fields[] = {
+    FIELD(struct frame, task, 1, FIELD_U32),
+    FIELD(struct frame, phase, 2, FIELD_U8),
+    FIELD(struct frame, raw_input, 3, FIELD_U32),
+    FIELD(struct frame, input, 4, FIELD_U32),
+    FIELD(struct frame, error, 5, FIELD_U32),
+    FIELD(struct frame, started_us, 6, FIELD_U64),
+    FIELD(struct frame, loops, 7, FIELD_U32),
+    FIELD(struct frame, retries, 8, FIELD_U32),
+    FIELD(struct frame, retried_step, 9, FIELD_U32),
+    FIELD(struct frame, undo_mark, 10, FIELD_U32),
+    FIELD(struct frame, timeout_us, 11, FIELD_U64),
+    FIELD(struct frame, timeout_timer, 12, FIELD_U32),
+    FIELD(struct frame, attempt_us, 13, FIELD_U64),
+    FIELD(struct frame, attempt_timer, 14, FIELD_U32),
+};
+static const struct schema schema_frame = SCHEMA("frame", struct frame, frame_fields);
+
+static const struct field undoing_fields[] = {
+    FIELD(struct undoing, is_on, 1, FIELD_BOOL),
+    FIELD(struct undoing, is_for_fault, 2, FIELD_BOOL),
+    FIELD(struct undoing, has_scope, 3, FIELD_BOOL),
+    FIELD(struct undoing, scope, 4, FIELD_U32),
+    FIELD(struct undoing, mark, 5, FIELD_U32),
+    FIELD(struct undoing, undo, 6, FIELD_U32),
+    FIELD(struct undoing, retries, 7, FIELD_U32),
+    FIELD(struct undoing, began_us, 8, FIELD_U64),
+    FIELD(struct undoing, count, 9, FIELD_U32),
+};
+static const struct schema schema_undoing = SCHEMA("undoing", struct undoing, undoing_fields);
+
+static const struct field token_fields[] = {
+    FIELD(struct token, number, 1, FIELD_U32),
+    FIELD(struct token, state, 2, FIELD_U8),
+    FIELD(struct token, frames, 3, FIELD_MESSAGE, .is_list = true, .schema = &schema_frame),
+    FIELD(struct token, task, 4, FIELD_U32),
+    FIELD(struct token, value, 5, FIELD_U32),
+    FIELD(struct token, step, 6, FIELD_U32),
+    FIELD(struct token, due_us, 7, FIELD_U64),
+    FIELD(struct token, timer, 8, FIELD_U32),
+    FIELD(struct token, undoing, 9, FIELD_MESSAGE, .schema = &schema_undoing),
+};
+static const struct schema schema_token = SCHEMA("token", struct token, token_fields);
+
+static const struct field live_value_fields[] = {
+    FIELD(struct live_value, number, 1, FIELD_U32),
+    FIELD(struct live_value, size, 2, FIELD_U32),
+};
+static const struct schema schema_live_value =
+    SCHEMA("live-value", struct live_value, live_value_fields);
+
+static const struct field pending_undo_fields[] = {
+    FIELD(struct pending_undo, number, 1, FIELD_U32),
+    FIELD(struct pending_undo, task, 2, FIELD_U32),
+};
+static const struct schema schema_pending_undo =
+    SCHEMA("pending-undo", struct pending_undo, pending_undo_fields);
+
+static const struct field instance_fields[] = {
+    FIELD(struct instance, status, 1, FIELD_U8),
+    FIELD(struct instance, namespace_name, 2, FIELD_STRING),
+    FIELD(struct instance, workflow_id, 3, FIELD_STRING),
+    FIELD(struct instance, definition, 4, FIELD_STRING),
+    FIELD(struct instance, version, 5, FIELD_STRING),
+    FIELD(struct instance, request, 6, FIELD_ID),
+    FIELD(struct instance, started_us, 7, FIELD_U64),
+    FIELD(struct instance, ended_us, 8, FIELD_U64),
+    FIELD(struct instance, last_index, 9, FIELD_U64),
+    FIELD(struct instance, last_ordinal, 10, FIELD_U32),
+    FIELD(struct instance, value_last, 11, FIELD_U32),
+    FIELD(struct instance, step_last, 12, FIELD_U32),
+    FIELD(struct instance, timer_last, 13, FIELD_U32),
+    FIELD(struct instance, undo_last, 14, FIELD_U32),
+    FIELD(struct instance, incident_last, 15, FIELD_U32),
+    FIELD(struct instance, undo_rounds, 16, FIELD_U32),
+    FIELD(struct instance, input, 17, FIELD_U32),
+    FIELD(struct instance, context, 18, FIELD_U32),
+    FIELD(struct instance, result, 19, FIELD_U32),
+    FIELD(struct instance, values, 20, FIELD_MESSAGE, .is_list = true,
+          .schema = &schema_live_value),
+    FIELD(struct instance, undos, 21, FIELD_MESSAGE, .is_list = true,
+          .schema = &schema_pending_undo),
+    FIELD(struct instance, tokens, 22, FIELD_MESSAGE, .is_list = true, .schema = &schema_token),
+};
+const struct schema schema_instance = SCHEMA("instance", struct instance, instance_fields);
+
+static const struct field step_row_fields[] = {
+    FIELD(struct step_row, task, 1, FIELD_U32),
+    FIELD(struct step_row, pointer, 2, FIELD_STRING),
+    FIELD(struct step_row, visit, 3, FIELD_STRING),
+    FIELD(struct step_row, type, 4, FIELD_STRING),
+    FIELD(struct step_row, state, 5, FIELD_U8),
+    FIELD(struct step_row, is_at_most_once, 6, FIELD_BOOL),
+    FIELD(struct step_row, is_undo, 7, FIELD_BOOL),
+    FIELD(struct step_row, was_out, 8, FIELD_BOOL),
+    FIELD(struct step_row, attempt, 9, FIELD_U32),
+    FIELD(struct step_row, losses, 10, FIELD_U32),
+    FIELD(struct step_row, scheduled_us, 11, FIELD_U64),
+    FIELD(struct step_row, deadline_us, 12, FIELD_U64),
+    FIELD(struct step_row, session, 13, FIELD_ID),
+    FIELD(struct step_row, fence, 14, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct step_row, arguments, 15, FIELD_VALUE),
+    FIELD(struct step_row, report_request, 16, FIELD_ID),
+    FIELD(struct step_row, report_fence, 17, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct step_row, report_outcome, 18, FIELD_U8),
+};
+const struct schema schema_step_row = SCHEMA("step-row", struct step_row, step_row_fields);
+
+static const struct field undo_row_fields[] = {
+    FIELD(struct undo_row, task, 1, FIELD_U32),
+    FIELD(struct undo_row, pointer, 2, FIELD_STRING),
+    FIELD(struct undo_row, visit, 3, FIELD_STRING),
+    FIELD(struct undo_row, type, 4, FIELD_STRING),
+    FIELD(struct undo_row, arguments, 5, FIELD_VALUE),
+    FIELD(struct undo_row, captured_us, 6, FIELD_U64),
+};
+const struct schema schema_undo_row = SCHEMA("undo-row", struct undo_row, undo_row_fields);
+
+static const struct field timer_row_fields[] = {
+    FIELD(struct timer_row, kind, 1, FIELD_U8),
+    FIELD(struct timer_row, request, 2, FIELD_ID),
+};
+const struct schema schema_timer_row = SCHEMA("timer-row", struct timer_row, timer_row_fields);
+
+static const struct field workflow_row_fields[] = {
+    FIELD(struct workflow_row, run, 1, FIELD_ID),
+    FIELD(struct workflow_row, status, 2, FIELD_U8),
+};
+const struct schema schema_workflow_row =
+    SCHEMA("workflow-row", struct workflow_row, workflow_row_fields);
+
+static const struct field definition_row_fields[] = {
+    FIELD(struct definition_row, value, 1, FIELD_BINARY),
+    FIELD(struct definition_row, deployed_us, 2, FIELD_U64),
+};
+const struct schema schema_definition_row =
+    SCHEMA("definition-row", struct definition_row, definition_row_fields);
+
+static const struct field handout_row_fields[] = {
+    FIELD(struct handout_row, run, 1, FIELD_ID),
+    FIELD(struct handout_row, step, 2, FIELD_U32),
+};
+const struct schema schema_handout_row =
+    SCHEMA("handout-row", struct handout_row, handout_row_fields);
+
+static const struct field request_row_fields[] = {
+    FIELD(struct request_row, kind, 1, FIELD_U8),
+    FIELD(struct request_row, answer, 2, FIELD_VALUE),
+};
+const struct schema schema_request_row =
+    SCHEMA("request-row", struct request_row, request_row_fields);
+
+static const struct field incident_row_fields[] = {
+    FIELD(struct incident_row, kind, 1, FIELD_STRING),
+    FIELD(struct incident_row, pointer, 2, FIELD_STRING),
+    FIELD(struct incident_row, detail, 3, FIELD_STRING),
+    FIELD(struct incident_row, raised_us, 4, FIELD_U64),
+    FIELD(struct incident_row, step, 5, FIELD_U32),
+};
+const struct schema schema_incident_row =
+    SCHEMA("incident-row", struct incident_row, incident_row_fields);
+
+static const struct field event_row_fields[] = {
+    FIELD(struct event_row, kind, 1, FIELD_U8),
+    FIELD(struct event_row, time_us, 2, FIELD_U64),
+    FIELD(struct event_row, run, 3, FIELD_ID),
+    FIELD(struct event_row, previous_index, 4, FIELD_U64),
+    FIELD(struct event_row, previous_ordinal, 5, FIELD_U32),
+    FIELD(struct event_row, task, 6, FIELD_STRING),
+    FIELD(struct event_row, type, 7, FIELD_STRING),
+    FIELD(struct event_row, step, 8, FIELD_U32),
+    FIELD(struct event_row, attempt, 9, FIELD_U32),
+    FIELD(struct event_row, fence, 10, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct event_row, session, 11, FIELD_ID),
+    FIELD(struct event_row, value, 12, FIELD_VALUE),
+    FIELD(struct event_row, detail, 13, FIELD_STRING),
+    FIELD(struct event_row, due_us, 14, FIELD_U64),
+};
+const struct schema schema_event_row = SCHEMA("event-row", struct event_row, event_row_fields);
+
+static const char *const event_names[EV_COUNT] = {
+    [EV_WORKFLOW_STARTED] = "workflow-started",
+    [EV_WORKFLOW_COMPLETED] = "workflow-completed",
+    [EV_WORKFLOW_FAULTED] = "workflow-faulted",
+    [EV_WORKFLOW_TERMINATED] = "workflow-terminated",
+    [EV_WORKFLOW_PAUSED] = "workflow-paused",
+    [EV_TASK_COMPLETED] = "task-completed",
+    [EV_TASK_SKIPPED] = "task-skipped",
+    [EV_TASK_FAULTED] = "task-faulted",
+    [EV_FAULT_CAUGHT] = "fault-caught",
+    [EV_STEP_SCHEDULED] = "step-scheduled",
+    [EV_STEP_HANDED_OUT] = "step-handed-out",
+    [EV_STEP_COMPLETED] = "step-completed",
+    [EV_STEP_FAILED] = "step-failed",
+    [EV_STEP_ABANDONED] = "step-abandoned",
+    [EV_LEASE_LOST] = "lease-lost",
+    [EV_REPORT_REJECTED] = "report-rejected",
+    [EV_WAIT_STARTED] = "wait-started",
+    [EV_TIMER_FIRED] = "timer-fired",
+    [EV_RETRY_SCHEDULED] = "retry-scheduled",
+    [EV_DECISION_CONTINUED] = "decision-continued",
+    [EV_COMPENSATION_CAPTURED] = "compensation-captured",
+    [EV_COMPENSATION_STARTED] = "compensation-started",
+    [EV_COMPENSATION_COMPLETED] = "compensation-completed",
+    [EV_UNDO_COMPLETED] = "undo-completed",
+    [EV_UNDO_FAILED] = "undo-failed",
+    [EV_INCIDENT_RAISED] = "incident-raised",
+    [EV_DEFINITION_DEPLOYED] = "definition-deployed",
+};
+
+const char *event_name(uint8_t kind)
+{
+    const char *name = kind < EV_COUNT ? event_names[kind] : NULL;
+    return name != NULL ? name : "unknown";
+}
+
+/* A key being put together; data NULL: no memory. */
+struct key {
+    uint8_t *data;
+    size_t size;
+};
+
+static struct key key_begin(struct arena *arena, size_t room)
+{
+    return (struct key){arena_alloc(arena, room), 0};
+}
+
+static void key_add(struct key *key, struct bytes part)
+{
+    if (key->data == NULL || part.size == 0)
+        return;
+    memcpy(key->data + key->size, part.data, part.size);
+    key->size += part.size;
+}
+
+static void key_add_text(struct key *key, struct bytes text)
+{
+    key_add(key, text);
+    key_add(key, bytes_of("", 1));
+}
+
+static void key_add_u64(struct key *key, uint64_t number)
+{
+    uint8_t bytes[8];
+    be64_put(bytes, number);
+    key_add(key, bytes_of(bytes, sizeof bytes));
+}
+
+static void key_add_u32(struct key *key, uint32_t number)
+{
+    uint8_t bytes[4];
+    be32_put(bytes, number);
+    key_add(key, bytes_of(bytes, sizeof bytes));
+}
+
+static struct bytes key_bytes(const struct key *key)
+{
+    assert(key->size <= ROW_KEY_BYTES_MAX);
+    return key->data == NULL ? bytes_of(NULL, 0) : bytes_of(key->data, key->size);
+}
+
+struct bytes key_definition(struct arena *arena, struct bytes namespace_name, struct bytes name,
+                            struct bytes version)
+{
+    struct key key = key_begin(arena, namespace_name.size + name.size + version.size + 2);
+    key_add_text(&key, namespace_name);
+    key_add_text(&key, name);
+    key_add(&key, version);
+    return key_bytes(&key);
+}
+
+struct bytes key_name(struct arena *arena, struct bytes namespace_name, struct bytes name)
+{
+    struct key key = key_begin(arena, namespace_name.size + name.size + 1);
+    key_add_text(&key, namespace_name);
+    key_add(&key, name);
+    return key_bytes(&key);
+}
+
+struct bytes key_run(struct arena *arena, struct id128 run)
+{
+    struct key key = key_begin(arena, 16);
+    key_add(&key, id128_bytes(&run));
+    return key_bytes(&key);
+}
+
+struct bytes key_run_number(struct arena *arena, struct id128 run, uint32_t number)
+{
+    struct key key = key_begin(arena, 20);
+    key_add(&key, id128_bytes(&run));
+    key_add_u32(&key, number);
+    return key_bytes(&key);
+}
+
+enum {
+    READY_PRIORITY = 0x80, /* the only one for now; no limit keys either */
+    READY_TAIL_BYTES = 8 + 16 + 4,
+};
+
+struct bytes key_ready_prefix(struct arena *arena, struct bytes type)
+{
+    struct key key = key_begin(arena, type.size + 1);
+    key_add_text(&key, type);
+    return key_bytes(&key);
+}
+
+struct bytes key_ready(struct arena *arena, struct bytes type, uint64_t ready_us, struct id128 run,
+                       uint32_t step)
+{
+    const uint8_t priority = READY_PRIORITY;
+    struct key key = key_begin(arena, type.size + 3 + READY_TAIL_BYTES);
+    key_add_text(&key, type);
+    key_add_text(&key, bytes_of(NULL, 0));
+    key_add(&key, bytes_of(&priority, 1));
+    key_add_u64(&key, ready_us);
+    key_add(&key, id128_bytes(&run));
+    key_add_u32(&key, step);
+    return key_bytes(&key);
+}
+
+bool key_ready_parse(struct bytes key, struct id128 *run_out, uint32_t *step_out)
+{
+    if (key.size < READY_TAIL_BYTES + 4)
+        return false;
+    const uint8_t *tail = key.data + key.size - 20;
+    memcpy(run_out->byte, tail, 16);
+    *step_out = be32_get(tail + 16);
+    return true;
+}
+
+struct bytes key_handout(struct arena *arena, struct id128 session, const struct msg_fence *fence)
+{
+    struct key key = key_begin(arena, 40);
+    key_add(&key, id128_bytes(&session));
+    key_add_u32(&key, fence->partition);
+    key_add_u64(&key, fence->term);
+    key_add_u64(&key, fence->index);
+    key_add_u32(&key, fence->ordinal);
+    return key_bytes(&key);
+}
+
+struct bytes key_timer(struct arena *arena, uint64_t due_us, struct id128 run, uint32_t number)
+{
+    struct key key = key_begin(arena, 28);
+    key_add_u64(&key, due_us);
+    key_add(&key, id128_bytes(&run));
+    key_add_u32(&key, number);
+    return key_bytes(&key);
+}
+
+bool key_timer_parse(struct bytes key, uint64_t *due_out, struct id128 *run_out,
+                     uint32_t *number_out)
+{
+    if (key.size != 28)
+        return false;
+    *due_out = be64_get(key.data);
+    memcpy(run_out->byte, key.data + 8, 16);
+    *number_out = be32_get(key.data + 24);
+    return true;
+}
+
+struct bytes key_journal(struct arena *arena, uint64_t index, uint32_t ordinal)
+{
+    struct key key = key_begin(arena, 12);
+    key_add_u64(&key, index);
+    key_add_u32(&key, ordinal);
+    return key_bytes(&key);
+}
+
+struct bytes key_end(struct arena *arena, struct bytes prefix)
+{
+    while (prefix.size > 0 && prefix.data[prefix.size - 1] == 0xff)
+        prefix.size--;
+    struct key key = key_begin(arena, prefix.size + 1);
+    key_add(&key, prefix);
+    if (key.data != NULL && key.size > 0)
+        key.data[key.size - 1]++;
+    return key_bytes(&key);
+}
