@@ -373,11 +373,6 @@ static void decide_waiting(struct partition *partition)
     }
 }
 
-static bool is_same_missing(const struct memory_missing *a, const struct memory_missing *b)
-{
-    return a->table == b->table && a->is_range == b->is_range && bytes_equal(a->begin, b->begin);
-}
-
 void commands_loaded(struct partition *partition, struct job *job)
 {
     enum pawl_error error = job->error;

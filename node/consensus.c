@@ -110,6 +110,7 @@ static void readmitted(struct partition *partition)
 
 void consensus_appended(struct partition *partition, struct job *job)
 {
+    partition->sync_count += job->append.sync_count;
     for (size_t i = 0; i < job->append.payload_count; i++)
         payload_release(job->append.payloads[i]);
     struct raft_input input = {.kind = RAFT_IN_SYNCED, .synced = job->append.token};

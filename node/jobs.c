@@ -38,6 +38,7 @@ static enum pawl_error run_appends(struct wal *wal, struct job *const *jobs, siz
         error = append_all(wal, jobs[i]);
     if (error == PAWL_OK)
         error = wal_sync(wal, &jobs[begin]->diag);
+    jobs[begin]->append.sync_count = 1;
     for (size_t i = begin; i < end; i++)
         jobs[i]->error = error;
     return error;

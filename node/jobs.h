@@ -47,6 +47,7 @@ struct job {
             struct payload **payloads; /* held for the records */
             size_t payload_count;
             struct raft_synced token;
+            uint32_t sync_count; /* brought back: 1 for the first job of a group, whose sync it was */
         } append;
         struct {
             struct msg_raft message; /* to send once its entries are here; without entries */

@@ -167,7 +167,7 @@ struct partition {
     uint64_t flush_retry_us;
 
     /* Totals */
-    uint64_t decision_count, rejection_count, load_count, flush_count;
+    uint64_t decision_count, rejection_count, load_count, flush_count, sync_count;
 };
 
 struct connection {

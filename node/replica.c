@@ -335,6 +335,7 @@ struct replica_status replica_status(const struct replica *replica)
                                    .rejection_count = partition->rejection_count,
                                    .load_count = partition->load_count,
                                    .flush_count = partition->flush_count,
+                                   .sync_count = partition->sync_count,
                                    .memory = memory_figures(partition->memory)};
 }
 

@@ -113,7 +113,7 @@ struct replica_status {
     bool is_out_of_space;
     bool is_failed; /* a committed entry cannot be read; end the process */
     size_t session_count, waiting_count;
-    uint64_t decision_count, rejection_count, load_count, flush_count;
+    uint64_t decision_count, rejection_count, load_count, flush_count, sync_count;
     struct memory_figures memory;
 };
 struct replica_status replica_status(const struct replica *replica);

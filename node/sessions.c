@@ -259,7 +259,8 @@ void sessions_connection_closed(struct partition *partition, const struct connec
     if (expires_us < session->expires_us)
         session->expires_us = expires_us;
     /* Nothing more is handed to it until it attaches again. */
-    (void)dispatch_session_put(partition->dispatch, session->id, NULL, 0, 0);
+    if (dispatch_session_put(partition->dispatch, session->id, NULL, 0, 0) != PAWL_OK)
+        dispatch_session_remove(partition->dispatch, session->id);
 }
 
 void sessions_goodbye(struct partition *partition, struct id128 id)
@@ -295,8 +296,9 @@ static void recall(struct partition *partition, struct id128 id)
     struct session *session = session_find(partition, id);
     if (session == NULL)
         session = session_new(partition, id);
-    if (session != NULL && !dispatch_session_has(partition->dispatch, id))
-        (void)dispatch_session_put(partition->dispatch, id, NULL, 0, 0);
+    if (session != NULL && !dispatch_session_has(partition->dispatch, id) &&
+        dispatch_session_put(partition->dispatch, id, NULL, 0, 0) != PAWL_OK)
+        return; /* its slots are not counted then: it may be offered more than it takes */
     dispatch_take(partition->dispatch, id);
 }
 

@@ -59,7 +59,7 @@ struct bytes status_answer(struct replica *replica, struct arena *arena)
     const struct partition *partition = &replica->partition;
     const struct replica_status status = replica_status(replica);
     struct buffer out = {0};
-    pack_map(&out, 18);
+    pack_map(&out, 21);
     put_id(&out, "cluster", replica->options.cluster);
     put_number(&out, "node", replica->options.node);
     pack_text(&out, "name");
@@ -77,6 +77,9 @@ struct bytes status_answer(struct replica *replica, struct arena *arena)
     put_number(&out, "clockUs", status.clock_us);
     put_number(&out, "sessions", status.session_count);
     put_number(&out, "decisions", status.decision_count);
+    put_number(&out, "logSyncs", status.sync_count);
+    put_number(&out, "flushes", status.flush_count);
+    put_number(&out, "loads", status.load_count);
     pack_text(&out, "outOfSpace");
     pack_bool(&out, status.is_out_of_space);
     pack_text(&out, "voteWithheld");
