@@ -6,6 +6,9 @@
 #include "node/wal/mutant.h"
 #include "node/wal/wal.h"
 
+/* No log gets there; what claims to be there is not one of ours, and sums could overflow. */
+#define INDEX_MAX (UINT64_MAX / 2)
+
 void wal_slots_done(struct wal_slots *slots)
 {
     for (size_t i = 0; i < slots->count; i++)
@@ -65,9 +68,9 @@ bool wal_slot_accepts(const struct wal_slot *slot, const struct wal_record_heade
     case WAL_TRUNCATE:
         return record->index > 0 && record->index <= wal_index_last(&slot->index) + 1;
     case WAL_START:
-        return record->index < UINT64_MAX;
+        return record->index <= INDEX_MAX;
     case WAL_STATE:
-        return state->last_index < UINT64_MAX &&
+        return state->last_index <= INDEX_MAX &&
                (!slot->is_durable || (state->last_index == slot->now.last_index &&
                                       state->last_term == slot->now.last_term));
     case WAL_HARD_STATE:
