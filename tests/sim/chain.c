@@ -272,7 +272,6 @@ void chain_peer_sends(struct chain *chain, struct sim *sim, const struct sim_nod
         shadow->vote = message.to;
     }
     if (message.kind == RAFT_MSG_APPEND_REPLY) {
-        shadow->ack_current_term = message.term;
         shadow->ack_index = message.match_index;
         shadow->ack_term = raft_term_at(replica_raft(node->replica), message.match_index);
     }
@@ -305,9 +304,9 @@ static void promises_kept(const struct shadow *shadow, struct sim *sim, const st
                  "node %u voted for %llu in term %llu; now it has term %llu, vote %llu",
                  number(node), (ull)shadow->vote, (ull)shadow->vote_term, (ull)log->term,
                  (ull)log->vote);
-    if (log->term < shadow->ack_current_term)
-        sim_fail(sim, "promises", "node %u acknowledged in term %llu; now it has term %llu",
-                 number(node), (ull)shadow->ack_current_term, (ull)log->term);
+    if (log->term < restored_term_at(restored, log->last_index))
+        sim_fail(sim, "promises", "the log of node %u ends in term %llu; now it has term %llu",
+                 number(node), (ull)restored_term_at(restored, log->last_index), (ull)log->term);
     if (shadow->ack_index > log->base_index &&
         restored_term_at(restored, shadow->ack_index) != shadow->ack_term)
         sim_fail(sim, "promises", "node %u acknowledged entry %llu of term %llu; now it has %llu",

@@ -41,7 +41,6 @@ struct shadow {    /* what a node has promised to others */
     uint64_t vote_term;     /* the newest term in which it granted a vote, and to whom */
     uint64_t vote;
     uint64_t ack_index, ack_term; /* newest accepted append: the entry acknowledged */
-    uint64_t ack_current_term;
     uint64_t flushed_index;
 };
 

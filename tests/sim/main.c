@@ -182,6 +182,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "sim: there is no mutant '%s' in this build\n", arguments.mutant);
         return 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, aborted);
     signal(SIGSEGV, aborted);
     return run_all(&arguments);

@@ -343,6 +343,7 @@ void sim_node_turn(struct sim *sim, const struct event *event)
         node->is_paused)
         return;
     node->turn_at_us = UINT64_MAX;
+    node->turn_count++;
     const size_t count = node->inbox_count;
     struct node_input *taken = node->inbox;
     struct replica_input *inputs = must_alloc(count * sizeof *inputs);

@@ -55,6 +55,7 @@ struct sim_node {
     size_t inbox_count, inbox_capacity;
     uint64_t turn_at_us; /* UINT64_MAX: none put */
     uint64_t busy_until_us;
+    uint32_t turn_count; /* since the whole state was checked last */
     /* What faults ask for */
     uint32_t turn_us; /* what a turn costs */
     uint32_t sync_us_min, sync_us_max;

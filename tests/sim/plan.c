@@ -38,7 +38,7 @@ static void draw_faults(struct random *random, struct plan *plan)
 struct plan plan_draw(const struct random *root)
 {
     static const uint64_t segments[] = {16 << 10, 64 << 10, 256 << 10};
-    static const uint64_t cleans[] = {1, 4 << 10, 64 << 10, 8 << 20};
+    static const uint64_t cleans[] = {16 << 10, 64 << 10, 8 << 20, 8 << 20};
     static const uint64_t intervals[] = {5, 25, 25, 400};
     static const uint64_t delays[] = {300, 2000, 30000};
     struct random random = random_fork(root, 1);

@@ -38,6 +38,7 @@ enum { SIM_NODES_MAX = 5, SIM_HOSTS_MAX = 16 };
     X(WORKER_CRASH, "worker crashed")                                                              \
     X(WORKER_GOODBYE, "worker left")                                                               \
     X(WORKER_HANG, "handler hung")                                                                 \
+    X(HANDOUT_DROP, "hand-out dropped")                                                            \
     X(WORKER_DOUBLE, "report sent twice")                                                          \
     X(STEP_FAULT, "step failed, to be retried")                                                    \
     X(STEP_FAULT_FINAL, "step failed for good")                                                    \

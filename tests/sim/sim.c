@@ -110,8 +110,21 @@ static void check_end(struct sim *sim)
     }
 }
 
+/* Every turn has a reason, so there are not many of them. */
+static void check_idleness(struct sim *sim)
+{
+    enum { TURNS_MAX = 10000 };
+    for (uint32_t i = 0; i < sim->plan.node_count; i++) {
+        if (sim->nodes[i].turn_count > TURNS_MAX)
+            sim_fail(sim, "idleness", "node %u took %u turns in a second", (unsigned)i + 1,
+                     (unsigned)sim->nodes[i].turn_count);
+        sim->nodes[i].turn_count = 0;
+    }
+}
+
 static void check(struct sim *sim)
 {
+    check_idleness(sim);
     totals_count(&sim->totals, TOTAL_VIRTUAL_SECONDS);
     chain_check(&sim->chain, sim);
     check_end(sim);

@@ -9,12 +9,13 @@
 
 enum { STEP_TYPES_MAX = 32, HUNG_US_MIN = 11000000, HUNG_US_MAX = 25000000 };
 
+#define ATTACH_AGAIN UINT64_MAX /* a timer that is no task's */
+
 struct task_held {
     struct msg_fence fence;
     struct id128 run;
     uint32_t step;
     struct step_script script;
-    bool is_forgotten; /* its handler dies without a report */
     bool is_reported_twice;
 };
 
@@ -47,11 +48,22 @@ static bool happens(struct host *host, enum fault_kind kind, uint32_t per_millio
     return true;
 }
 
+/* A hand-out that cannot be run now. It comes again with the next attach. */
+static void drop(struct host *host, const struct msg_handout *handout)
+{
+    host_input(host, &(struct client_input){.kind = CLIENT_IN_DROP, .fence = handout->fence});
+    host_timer(host, random_below(&host->random, 2000000), ATTACH_AGAIN);
+}
+
 static void handout(void *self, const struct msg_handout *handout)
 {
     struct worker *worker = self;
     struct host *host = worker->host;
     struct sim *sim = host->sim;
+    if (happens(host, FAULT_HANDOUT_DROP, 20000)) {
+        drop(host, handout);
+        return;
+    }
     ledger_handout(sim, host->index, host->session, handout);
     if (worker->task_count == worker->task_capacity) {
         worker->task_capacity = worker->task_capacity * 2 + 32;
@@ -65,7 +77,6 @@ static void handout(void *self, const struct msg_handout *handout)
     if (happens(host, FAULT_WORKER_HANG, 30000)) {
         task->script.duration_us =
             (uint32_t)random_between(&host->random, HUNG_US_MIN, HUNG_US_MAX);
-        task->is_forgotten = random_chance(&host->random, 300000);
     }
     task->is_reported_twice = happens(host, FAULT_WORKER_DOUBLE, 60000);
     if (task->script.outcome == REPORT_FAILED)
@@ -105,12 +116,11 @@ static void report(struct worker *worker, uint64_t number)
 static void timer(void *self, uint64_t number)
 {
     struct worker *worker = self;
-    struct task_held *task = &worker->tasks[number];
-    if (task->is_forgotten) {
-        host_input(worker->host,
-                   &(struct client_input){.kind = CLIENT_IN_DROP, .fence = task->fence});
+    if (number == ATTACH_AGAIN) {
+        network_host_break(worker->host->sim, worker->host->index);
         return;
     }
+    struct task_held *task = &worker->tasks[number];
     report(worker, number);
     if (task->is_reported_twice) {
         task->is_reported_twice = false;
