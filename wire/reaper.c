@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
 static struct reap_item *next_item(struct reaper *reaper)
@@ -43,7 +44,12 @@ bool reaper_init(struct reaper *reaper)
     pthread_cond_init(&reaper->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&reaper->mutex, NULL);
-    if (pthread_create(&reaper->thread, NULL, reaper_run, reaper) == 0)
+    sigset_t all, before; /* signals belong to the program */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = pthread_create(&reaper->thread, NULL, reaper_run, reaper) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (is_started)
         return true;
     pthread_cond_destroy(&reaper->changed);
     pthread_mutex_destroy(&reaper->mutex);

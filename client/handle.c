@@ -1,0 +1,432 @@
+#include "client/handle.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/worker.h"
+
+enum {
+    TIMEOUT_MS_DEFAULT = 30000,
+    DIAL_MS = 2000,
+    STALLED_MS = 20, /* between tries of a report that found no room */
+};
+static const char nodes_default[] = "127.0.0.1:4770";
+
+uint64_t handle_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool handle_is_own_thread(const struct pawl *pawl)
+{
+    return pthread_equal(pthread_self(), pawl->thread);
+}
+
+enum pawl_error handle_enter(struct pawl *pawl)
+{
+    return pawl->pid == getpid() ? PAWL_OK : PAWL_E_CLOSED;
+}
+
+static void wake(struct pawl *pawl)
+{
+    ssize_t written = write(pawl->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    assert(written == sizeof(uint64_t));
+    (void)written;
+}
+
+bool handle_submit(struct pawl *pawl, struct submission *submission)
+{
+    submission->next = NULL;
+    pthread_mutex_lock(&pawl->mutex);
+    bool is_taken = !pawl->is_closing;
+    bool was_asleep = is_taken && pawl->is_asleep;
+    if (is_taken) {
+        if (pawl->last != NULL)
+            pawl->last->next = submission;
+        else
+            pawl->first = submission;
+        pawl->last = submission;
+        pawl->is_asleep = false;
+    }
+    pthread_mutex_unlock(&pawl->mutex);
+    if (was_asleep)
+        wake(pawl);
+    return is_taken;
+}
+
+/* Calls */
+
+static void call_link(struct pawl *pawl, struct call *call)
+{
+    call->previous = NULL;
+    call->next = pawl->calls;
+    if (pawl->calls != NULL)
+        pawl->calls->previous = call;
+    pawl->calls = call;
+}
+
+static void call_unlink(struct pawl *pawl, struct call *call)
+{
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        pawl->calls = call->next;
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+}
+
+static void call_end(struct pawl *pawl, struct call *call, enum pawl_error error)
+{
+    struct pawl_answer answer;
+    answer_init(&answer, error, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, 0);
+    call->answered(pawl, call, &answer);
+    answer_done(&answer);
+}
+
+static bool is_passing(enum pawl_error error)
+{
+    return error == PAWL_E_NO_MEMORY || error == PAWL_E_BUSY;
+}
+
+void call_run(struct pawl *pawl, struct submission *submission)
+{
+    struct call *call = (struct call *)submission;
+    call->request.token = (uint64_t)(uintptr_t)call;
+    call->request.body = buffer_bytes(&call->body);
+    call->request.deadline_ms = call->timeout_ms == 0 ? 0 : handle_now_ms() + call->timeout_ms;
+    call_link(pawl, call);
+    enum pawl_error error = handle_step(
+        pawl, (struct client_input){.kind = CLIENT_IN_REQUEST, .request = call->request});
+    if (error == PAWL_OK) {
+        buffer_done(&call->body);
+        return;
+    }
+    call_unlink(pawl, call);
+    if (call->request.kind == REQUEST_REPORT && is_passing(error)) {
+        call->next = pawl->stalled;
+        pawl->stalled = call;
+        return;
+    }
+    call_end(pawl, call, error);
+}
+
+static void stalled_run(struct pawl *pawl)
+{
+    struct call *call = pawl->stalled;
+    pawl->stalled = NULL;
+    while (call != NULL) {
+        struct call *next = call->next;
+        call_run(pawl, &call->submission);
+        call = next;
+    }
+}
+
+/* Outputs */
+
+static void dial(struct pawl *pawl, const struct client_output *output)
+{
+    uint64_t connection = wire_dial(pawl->wire, output->address, output->slot, DIAL_MS);
+    if (connection == 0 && pawl->failed_slot_count < CONNECTIONS_KEPT)
+        pawl->failed_slots[pawl->failed_slot_count++] = output->slot;
+}
+
+static void answer_give(struct pawl *pawl, const struct client_output *output)
+{
+    struct call *call = (struct call *)(uintptr_t)output->token;
+    struct pawl_answer answer;
+    call_unlink(pawl, call);
+    answer_init(&answer, output->error, output->detail, output->answer, output->index);
+    call->answered(pawl, call, &answer);
+    answer_done(&answer);
+}
+
+static void output_carry_out(struct pawl *pawl, const struct client_output *output)
+{
+    switch (output->kind) {
+    case CLIENT_OUT_DIAL:
+        dial(pawl, output);
+        break;
+    case CLIENT_OUT_SEND:
+        (void)wire_send(pawl->wire, output->connection, output->type, output->body);
+        break;
+    case CLIENT_OUT_CLOSE:
+        wire_close(pawl->wire, output->connection);
+        break;
+    case CLIENT_OUT_ANSWER:
+        answer_give(pawl, output);
+        break;
+    case CLIENT_OUT_HANDOUT:
+        worker_take(pawl, &output->handout);
+        break;
+    case CLIENT_OUT_LEADER:
+        break;
+    }
+}
+
+enum pawl_error handle_step(struct pawl *pawl, struct client_input input)
+{
+    struct client_outputs outputs;
+    input.now_ms = handle_now_ms();
+    TRY(client_step(pawl->core, &input, &outputs));
+    for (size_t i = 0; i < outputs.count; i++)
+        output_carry_out(pawl, &outputs.output[i]);
+    return PAWL_OK;
+}
+
+/* Events of the network */
+
+/* The place of a connection that was dialled, or of 0; CONNECTIONS_KEPT: there is none. */
+static size_t dialled_find(const struct pawl *pawl, uint64_t connection)
+{
+    size_t at = 0;
+    while (at < CONNECTIONS_KEPT && pawl->dialled[at] != connection)
+        at++;
+    return at;
+}
+
+static void dialled_take(struct pawl *pawl, const struct wire_event *event)
+{
+    size_t vacant = dialled_find(pawl, 0);
+    if (vacant == CONNECTIONS_KEPT) { /* the core keeps far fewer */
+        wire_close(pawl->wire, event->connection);
+        return;
+    }
+    pawl->dialled[vacant] = event->connection;
+    (void)handle_step(pawl, (struct client_input){.kind = CLIENT_IN_DIALLED,
+                                                  .slot = (uint32_t)event->tag,
+                                                  .connection = event->connection});
+}
+
+static void closed_take(struct pawl *pawl, const struct wire_event *event)
+{
+    struct client_input input = {.kind = CLIENT_IN_CLOSED, .body = event->reason};
+    size_t at = dialled_find(pawl, event->connection);
+    if (at < CONNECTIONS_KEPT) {
+        pawl->dialled[at] = 0;
+        input.connection = event->connection;
+    } else {
+        input.slot = (uint32_t)event->tag;
+    }
+    (void)handle_step(pawl, input);
+}
+
+static void event_take(struct pawl *pawl, const struct wire_event *event)
+{
+    switch (event->kind) {
+    case WIRE_ACCEPTED:
+        break;
+    case WIRE_DIALLED:
+        dialled_take(pawl, event);
+        break;
+    case WIRE_FRAME:
+        (void)handle_step(pawl, (struct client_input){.kind = CLIENT_IN_FRAME,
+                                                      .connection = event->connection,
+                                                      .type = event->type,
+                                                      .body = event->body});
+        break;
+    case WIRE_CLOSED:
+        closed_take(pawl, event);
+        break;
+    }
+}
+
+/* The thread */
+
+static struct submission *submissions_take(struct pawl *pawl, bool *is_closing_out)
+{
+    pthread_mutex_lock(&pawl->mutex);
+    struct submission *first = pawl->first;
+    pawl->first = pawl->last = NULL;
+    pawl->is_asleep = false;
+    *is_closing_out = pawl->is_closing;
+    pthread_mutex_unlock(&pawl->mutex);
+    return first;
+}
+
+static void submissions_run(struct pawl *pawl, struct submission *submission)
+{
+    while (submission != NULL) {
+        struct submission *next = submission->next;
+        submission->run(pawl, submission);
+        submission = next;
+    }
+}
+
+static void turn(struct pawl *pawl)
+{
+    const struct wire_event *events;
+    size_t count = wire_take(pawl->wire, &events);
+    for (size_t i = 0; i < count; i++)
+        event_take(pawl, &events[i]);
+    while (pawl->failed_slot_count > 0) {
+        uint32_t slot = pawl->failed_slots[--pawl->failed_slot_count];
+        (void)handle_step(pawl, (struct client_input){.kind = CLIENT_IN_CLOSED,
+                                                      .slot = slot,
+                                                      .body = BYTES_LITERAL("out of memory")});
+    }
+    stalled_run(pawl);
+    if (client_deadline(pawl->core) <= handle_now_ms())
+        (void)handle_step(pawl, (struct client_input){.kind = CLIENT_IN_TICK});
+    wire_flush(pawl->wire);
+}
+
+/* False: something was submitted meanwhile. */
+static bool may_sleep(struct pawl *pawl)
+{
+    pthread_mutex_lock(&pawl->mutex);
+    pawl->is_asleep = pawl->first == NULL && !pawl->is_closing;
+    bool is_asleep = pawl->is_asleep;
+    pthread_mutex_unlock(&pawl->mutex);
+    return is_asleep;
+}
+
+static int pause_ms(const struct pawl *pawl)
+{
+    uint64_t now_ms = handle_now_ms(), due_ms = client_deadline(pawl->core);
+    uint64_t pause = due_ms <= now_ms ? 0 : due_ms - now_ms;
+    if (pawl->stalled != NULL && pause > STALLED_MS)
+        pause = STALLED_MS;
+    return pause > 60000 ? 60000 : (int)pause;
+}
+
+static void sleep_until_due(struct pawl *pawl)
+{
+    struct pollfd pollers[2] = {{.fd = wire_fd(pawl->wire), .events = POLLIN},
+                                {.fd = pawl->wake_fd, .events = POLLIN}};
+    bool is_asleep = may_sleep(pawl);
+    int ready = poll(pollers, 2, is_asleep ? pause_ms(pawl) : 0);
+    if (ready > 0 && (pollers[1].revents & POLLIN) != 0) {
+        uint64_t drained;
+        ssize_t taken = read(pawl->wake_fd, &drained, sizeof drained);
+        (void)taken;
+    }
+}
+
+static void end_everything(struct pawl *pawl)
+{
+    while (pawl->calls != NULL) {
+        struct call *call = pawl->calls;
+        call_unlink(pawl, call);
+        call_end(pawl, call, PAWL_E_CANCELLED);
+    }
+    while (pawl->stalled != NULL) {
+        struct call *call = pawl->stalled;
+        pawl->stalled = call->next;
+        call_end(pawl, call, PAWL_E_CANCELLED);
+    }
+    wire_flush(pawl->wire);
+}
+
+static void *thread_run(void *self)
+{
+    struct pawl *pawl = self;
+    for (bool is_closing = false; !is_closing;) {
+        struct submission *submissions = submissions_take(pawl, &is_closing);
+        submissions_run(pawl, submissions);
+        turn(pawl);
+        if (!is_closing)
+            sleep_until_due(pawl);
+    }
+    end_everything(pawl);
+    return NULL;
+}
+
+/* Opening and closing */
+
+static void handle_free(struct pawl *pawl)
+{
+    wire_free(pawl->wire);
+    client_free(pawl->core);
+    if (pawl->wake_fd >= 0)
+        close(pawl->wake_fd);
+    pthread_mutex_destroy(&pawl->mutex);
+    free(pawl->namespace_name);
+    free(pawl);
+}
+
+static enum pawl_error core_open(struct pawl *pawl, const struct pawl_options *options,
+                                 struct pawl_diag *diag)
+{
+    struct client_options core = {
+        .nodes = bytes_string(options->nodes != NULL ? options->nodes : nodes_default),
+        .name = bytes_string(options->name),
+    };
+    if (sodium_init() < 0)
+        return diag_fail(diag, PAWL_E_INTERNAL, "the random generator does not start");
+    randombytes_buf(&core.session, sizeof core.session);
+    randombytes_buf(&core.seed, sizeof core.seed);
+    return client_new(&core, handle_now_ms(), &pawl->core, diag);
+}
+
+/* Signals belong to the program, so the library's thread takes none. */
+static bool thread_start(struct pawl *pawl)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool is_started = pthread_create(&pawl->thread, NULL, thread_run, pawl) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return is_started;
+}
+
+static enum pawl_error handle_start(struct pawl *pawl, const struct pawl_options *options,
+                                    struct pawl_diag *diag)
+{
+    pawl->namespace_name = strdup(options->namespace_name != NULL ? options->namespace_name : "");
+    pawl->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pawl->namespace_name == NULL)
+        return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for a handle");
+    if (pawl->wake_fd < 0)
+        return diag_fail(diag, PAWL_E_IO, "eventfd: %s", strerror(errno));
+    TRY(core_open(pawl, options, diag));
+    TRY(wire_new(&(struct wire_options){.connections_max = 64}, &pawl->wire, diag));
+    if (!thread_start(pawl))
+        return diag_fail(diag, PAWL_E_NO_MEMORY, "no thread for a handle");
+    return PAWL_OK;
+}
+
+enum pawl_error pawl_open(const struct pawl_options *given, struct pawl **pawl_out,
+                          struct pawl_diag *diag)
+{
+    struct pawl_options options = {.size = sizeof options};
+    if (given != NULL && given->size < sizeof options)
+        return diag_fail(diag, PAWL_E_INVALID, "pawl_options.size is not set");
+    if (given != NULL)
+        options = *given;
+    struct pawl *pawl = calloc(1, sizeof *pawl);
+    if (pawl == NULL)
+        return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for a handle");
+    pawl->pid = getpid();
+    pawl->wake_fd = -1;
+    pawl->timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : TIMEOUT_MS_DEFAULT;
+    pthread_mutex_init(&pawl->mutex, NULL);
+    enum pawl_error error = handle_start(pawl, &options, diag);
+    if (error != PAWL_OK) {
+        handle_free(pawl);
+        return error;
+    }
+    *pawl_out = pawl;
+    return PAWL_OK;
+}
+
+void pawl_close(struct pawl *pawl)
+{
+    if (pawl == NULL || handle_enter(pawl) != PAWL_OK)
+        return; /* in a forked child the threads are gone, and so is the right to touch this */
+    pthread_mutex_lock(&pawl->mutex);
+    pawl->is_closing = true;
+    pthread_mutex_unlock(&pawl->mutex);
+    wake(pawl);
+    pthread_join(pawl->thread, NULL);
+    worker_orphan(pawl->worker);
+    handle_free(pawl);
+}
