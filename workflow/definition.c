@@ -57,6 +57,8 @@ enum pawl_error definition_read(struct bytes source, struct definition **definit
     if (source.size > DEFINITION_BYTES_MAX)
         return diag_fail(diag, PAWL_E_LIMIT, "a definition can have at most %zu bytes",
                          DEFINITION_BYTES_MAX);
+    if (source.size == 0)
+        return diag_fail(diag, PAWL_E_INVALID, "the definition is empty");
     struct arena work = {.limit = 0};
     struct buffer value = {.limit = 0};
     struct yaml_places places = {.count = 0};
