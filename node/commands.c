@@ -226,25 +226,27 @@ static enum decided decide(struct partition *partition, const struct command *co
 
 /* ---- loading ---- */
 
-static bool submit_load(struct partition *partition, const struct memory_missing *missing)
+/* The token of the load; 0: no memory. */
+static uint64_t submit_load(struct partition *partition, const struct memory_missing *missing)
 {
     struct job *job = job_new(JOB_LOAD, partition->number);
     if (job == NULL)
-        return false;
+        return 0;
     job->load.missing = *missing;
     job->load.missing.begin = arena_copy(&job->arena, missing->begin);
     job->load.missing.end = arena_copy(&job->arena, missing->end);
+    job->load.token = ++partition->next_token;
     partition->load_count++;
+    const uint64_t token = job->load.token;
     partition_submit(partition, job);
-    return true;
+    return token;
 }
 
-bool commands_own_load(struct partition *partition, struct own_load *slot,
+void commands_own_load(struct partition *partition, uint64_t *load,
                        const struct memory_reader *reader)
 {
-    if (!slot->is_in_flight)
-        slot->is_in_flight = submit_load(partition, &reader->missing);
-    return slot->is_in_flight;
+    if (*load == 0)
+        *load = submit_load(partition, &reader->missing);
 }
 
 static bool copy_bytes(struct arena *arena, struct bytes *bytes)
@@ -329,8 +331,8 @@ static bool is_run_waiting(const struct partition *partition, struct id128 run,
 static void wait_for_rows(struct partition *partition, struct waiting *waiting,
                           const struct memory_reader *reader)
 {
-    waiting->is_loading = true;
-    if (!submit_load(partition, &reader->missing)) {
+    waiting->load = submit_load(partition, &reader->missing);
+    if (waiting->load == 0) {
         respond(partition, waiting->origin, PAWL_E_NO_MEMORY, NULL);
         wait_remove(partition, waiting);
     }
@@ -363,7 +365,7 @@ static void decide_waiting(struct partition *partition)
     struct waiting *next;
     for (struct waiting *w = partition->waiting; w != NULL; w = next) {
         next = w->next;
-        if (w->is_loading || is_run_waiting(partition, w->run, w))
+        if (w->load != 0 || is_run_waiting(partition, w->run, w))
             continue;
         struct memory_reader reader;
         if (decide(partition, &w->command, w->origin, &reader) == NEEDS_ROWS)
@@ -371,6 +373,21 @@ static void decide_waiting(struct partition *partition)
         else
             wait_remove(partition, w);
     }
+}
+
+static void wake(struct partition *partition, uint64_t token)
+{
+    uint64_t *const own[] = {&partition->timer_load, &partition->handout_load,
+                             &partition->lost_load};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (*own[i] == token)
+            *own[i] = 0;
+    for (struct waiting *w = partition->waiting; w != NULL; w = w->next)
+        if (w->load == token)
+            w->load = 0;
+    for (struct resend *r = partition->resends; r != NULL; r = r->next)
+        if (r->load == token)
+            r->load = 0;
 }
 
 void commands_loaded(struct partition *partition, struct job *job)
@@ -382,15 +399,9 @@ void commands_loaded(struct partition *partition, struct job *job)
             &job->load.missing, job->load.rows, job->load.row_count, job->load.covered_end);
     assert(error == PAWL_OK || error == PAWL_E_STALE || error == PAWL_E_NO_MEMORY ||
            error == PAWL_E_IO || error == PAWL_E_CORRUPT);
-    /* A stale or failed load wakes its commands too: they miss the same rows again and load again.
-     */
-    partition->timer_load.is_in_flight = false;
-    partition->handout_load.is_in_flight = false;
-    partition->lost_load.is_in_flight = false;
-    for (struct waiting *w = partition->waiting; w != NULL; w = w->next)
-        w->is_loading = false;
-    for (struct resend *r = partition->resends; r != NULL; r = r->next)
-        r->is_loading = false;
+    /* A stale or failed load wakes who waits for it too: it misses the same rows again and loads
+     * again. */
+    wake(partition, job->load.token);
     job_free(job);
 }
 
@@ -423,7 +434,7 @@ static bool first_timer(struct partition *partition, struct bytes *key_out)
     const struct bytes all = {NULL, 0};
     enum pawl_error error = view.scan(view.self, TABLE_TIMER, all, all, 1, &row, &count);
     if (error == PAWL_E_NOT_LOADED)
-        (void)commands_own_load(partition, &partition->timer_load, &reader);
+        commands_own_load(partition, &partition->timer_load, &reader);
     if (error != PAWL_OK || count == 0)
         return false;
     *key_out = row.key;

@@ -47,7 +47,8 @@ struct job {
             struct payload **payloads; /* held for the records */
             size_t payload_count;
             struct raft_synced token;
-            uint32_t sync_count; /* brought back: 1 for the first job of a group, whose sync it was */
+            uint32_t
+                sync_count; /* brought back: 1 for the first job of a group, whose sync it was */
         } append;
         struct {
             struct msg_raft message; /* to send once its entries are here; without entries */
@@ -67,6 +68,7 @@ struct job {
         } flush;
         struct {
             struct memory_missing missing;
+            uint64_t token; /* the loop's name for who waits */
             uint64_t label;
             struct row *rows;
             size_t row_count;

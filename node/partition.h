@@ -40,7 +40,7 @@ struct waiting {
     struct origin origin;
     struct command command;
     struct id128 run;
-    bool is_loading; /* else it stands behind another one */
+    uint64_t load; /* token of the load it waits for; 0: it stands behind another one */
 };
 
 /* A read until its round is confirmed; then, for RESULT, until its run has ended. */
@@ -75,12 +75,7 @@ struct resend {
     uint64_t attachment;
     struct msg_fence fence;
     uint64_t round;
-    bool is_loading;
-};
-
-/* An internal read of rows that needs a load; at most one is under way for each purpose. */
-struct own_load {
-    bool is_in_flight;
+    uint64_t load; /* token of the load it waits for; 0: none */
 };
 
 struct ready_type {
@@ -153,7 +148,7 @@ struct partition {
     struct id_map session_map;
     size_t session_count;
     struct ready_type *ready_types;
-    struct own_load timer_load, handout_load, lost_load;
+    uint64_t timer_load, handout_load, lost_load; /* tokens of the loads under way; 0: none */
     struct buffer activation_cursor;
 
     /* Flush */
@@ -213,7 +208,7 @@ void commands_take(struct partition *partition, const struct command *command,
 void commands_due(struct partition *partition);
 void commands_loaded(struct partition *partition, struct job *job);
 void commands_fail_all(struct partition *partition, enum pawl_error error);
-bool commands_own_load(struct partition *partition, struct own_load *slot,
+void commands_own_load(struct partition *partition, uint64_t *load,
                        const struct memory_reader *reader);
 bool commands_is_lease_waiting(const struct partition *partition, const struct msg_fence *fence);
 void commands_type_ready(struct partition *partition, struct bytes type);

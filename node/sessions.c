@@ -316,7 +316,7 @@ static bool recall_handouts(struct partition *partition)
         enum pawl_error error = view.scan(view.self, TABLE_HANDOUT, buffer_bytes(cursor),
                                           (struct bytes){NULL, 0}, ROWS_PER_SCAN, rows, &count);
         if (error == PAWL_E_NOT_LOADED)
-            (void)commands_own_load(partition, &partition->handout_load, &reader);
+            commands_own_load(partition, &partition->handout_load, &reader);
         if (error != PAWL_OK)
             return false;
         for (size_t i = 0; i < count; i++) {
@@ -370,7 +370,7 @@ static bool take_back(struct partition *partition, const struct session *session
     enum pawl_error error = view.scan(view.self, TABLE_HANDOUT, handout_key_prefix(&session->id),
                                       id128_bytes(&after), LOST_PER_TURN, rows, &count);
     if (error == PAWL_E_NOT_LOADED)
-        (void)commands_own_load(partition, &partition->lost_load, &reader);
+        commands_own_load(partition, &partition->lost_load, &reader);
     if (error != PAWL_OK)
         return false;
     for (size_t i = 0; i < count; i++)
@@ -421,8 +421,7 @@ static void resend_one(struct partition *partition, struct resend *resend, bool 
     enum pawl_error error = wf_handout(partition->engine, &view, resend->session, &resend->fence,
                                        &partition->replica->scratch, &handout);
     if (error == PAWL_E_NOT_LOADED) {
-        struct own_load load = {0};
-        resend->is_loading = commands_own_load(partition, &load, &reader);
+        commands_own_load(partition, &resend->load, &reader);
         *is_done_out = false;
     } else if (error == PAWL_OK) {
         send_handout(partition, session, &handout);
@@ -435,7 +434,7 @@ void sessions_resend(struct partition *partition)
     while (*at != NULL) {
         struct resend *resend = *at;
         bool is_done = false;
-        if (resend->round <= partition->confirmed_round && !resend->is_loading)
+        if (resend->round <= partition->confirmed_round && resend->load == 0)
             resend_one(partition, resend, &is_done);
         if (is_done) {
             *at = resend->next;
@@ -448,7 +447,7 @@ void sessions_resend(struct partition *partition)
 
 uint64_t sessions_deadline_us(const struct partition *partition)
 {
-    const bool is_waiting = partition->lost_load.is_in_flight || partition->waiting_count > 0;
+    const bool is_waiting = partition->lost_load != 0 || partition->waiting_count > 0;
     uint64_t deadline_us = UINT64_MAX;
     if (!partition->is_active)
         return UINT64_MAX;
