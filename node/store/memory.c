@@ -47,7 +47,8 @@ static void row_free(struct memory_row *row)
     while (row->newest != NULL) {
         struct memory_version *version = row->newest;
         row->newest = version->older;
-        free(version);
+        if (version != memory_row_nest(row))
+            free(version);
     }
     free(row);
 }
@@ -81,20 +82,15 @@ static void forget_up_to(struct memory *memory, uint64_t index)
  */
 static void uncover_key(struct memory *memory, const struct memory_row *row, struct range *range)
 {
-    const struct row_tree *tree = &memory->trees[row->table];
-    struct bytes key = memory_row_key(row);
-    const struct memory_row *before = row_tree_before(tree, key);
-    struct tree_cursor cursor = row_tree_seek(tree, key);
-    if (row_tree_at(cursor) == row)
-        row_tree_next(&cursor);
-    const struct memory_row *after = row_tree_at(cursor);
+    struct memory_row *before, *after;
+    row_tree_around(&memory->trees[row->table], row, &before, &after);
     struct range_keep keep = {
         .before = before != NULL && bytes_compare(memory_row_key(before), range->begin) >= 0,
         .after = range->end.size == 0 ||
                  (after != NULL && key_is_before_end(memory_row_key(after), range->end)),
     };
     forget_up_to(memory, range->deleted_index);
-    ranges_cut(&memory->ranges[row->table], key, keep);
+    ranges_cut(&memory->ranges[row->table], memory_row_key(row), keep);
 }
 
 static void ranges_bound(struct memory *memory, enum row_table table)
@@ -141,10 +137,10 @@ static bool write_is_sound(const struct row_write *write)
 
 static bool write_one(struct memory *memory, uint64_t index, const struct row_write *write)
 {
-    struct memory_row *row = memory_row_ensure(memory, write->table, write->key);
+    struct bytes value = write->is_deleted ? (struct bytes){NULL, 0} : write->value;
+    struct memory_row *row = memory_row_ensure(memory, write->table, write->key, value.size);
     if (row == NULL)
         return false;
-    struct bytes value = write->is_deleted ? (struct bytes){NULL, 0} : write->value;
     struct memory_version *same_entry = row->newest;
     if (!memory_version_push(memory, row, index, write->is_deleted, value)) {
         if (row->newest == NULL)
@@ -204,15 +200,21 @@ static bool is_sealed(const struct memory *memory, uint64_t index,
     return !is_superseded && !(version->is_deleted && is_absent_in_store(memory, version->row));
 }
 
-static int row_order(const void *a, const void *b)
+/* A version to be sealed, with what sorts it near at hand. */
+struct sealed {
+    uint64_t table;
+    uint64_t prefix;
+    const struct memory_version *version;
+};
+
+static int sealed_order(const void *a, const void *b)
 {
-    const struct memory_row *left = (*(const struct memory_version *const *)a)->row;
-    const struct memory_row *right = (*(const struct memory_version *const *)b)->row;
+    const struct sealed *left = a, *right = b;
     if (left->table != right->table)
         return left->table < right->table ? -1 : 1;
     if (left->prefix != right->prefix)
         return left->prefix < right->prefix ? -1 : 1;
-    return bytes_compare(memory_row_key(left), memory_row_key(right));
+    return bytes_compare(memory_row_key(left->version->row), memory_row_key(right->version->row));
 }
 
 static bool copy_write(const struct memory_version *version, struct arena *arena,
@@ -238,22 +240,19 @@ enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena 
 {
     assert(index >= memory->flushed && index <= memory->committed);
     size_t count = 0;
+    struct sealed *sealed = arena_array(arena, memory->dirty_count, sizeof *sealed);
+    if (sealed == NULL)
+        return PAWL_E_NO_MEMORY;
     const struct memory_version *version = memory->dirty_first;
     for (; version != NULL && version->index <= index; version = version->after)
-        count += is_sealed(memory, index, version) ? 1 : 0;
-    const struct memory_version **sealed =
-        arena_array(arena, count, sizeof(struct memory_version *));
-    struct row_write *writes = arena_array(arena, count, sizeof *writes);
-    if (sealed == NULL || writes == NULL)
-        return PAWL_E_NO_MEMORY;
-    count = 0;
-    version = memory->dirty_first;
-    for (; version != NULL && version->index <= index; version = version->after)
         if (is_sealed(memory, index, version))
-            sealed[count++] = version;
-    qsort(sealed, count, sizeof(struct memory_version *), row_order);
+            sealed[count++] = (struct sealed){version->row->table, version->row->prefix, version};
+    qsort(sealed, count, sizeof *sealed, sealed_order);
+    struct row_write *writes = arena_array(arena, count, sizeof *writes);
+    if (writes == NULL)
+        return PAWL_E_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
-        if (!copy_write(sealed[i], arena, &writes[i]))
+        if (!copy_write(sealed[i].version, arena, &writes[i]))
             return PAWL_E_NO_MEMORY;
     *writes_out = writes;
     *count_out = count;
@@ -311,7 +310,7 @@ static bool load_one(struct memory *memory, enum row_table table, struct bytes k
             memory_row_touch(memory, row);
         return true;
     }
-    row = memory_row_ensure(memory, table, key);
+    row = memory_row_ensure(memory, table, key, value.size);
     if (row == NULL)
         return false;
     if (!memory_version_put_under(memory, row, is_absent, value)) {

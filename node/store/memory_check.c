@@ -12,7 +12,9 @@ static void versions_check(const struct memory *memory, const struct memory_row 
                            struct totals *totals)
 {
     size_t bytes = 0;
-    const struct memory_version *last = NULL;
+    const struct memory_version *last = NULL,
+                                *nest = memory_row_nest((struct memory_row *)(uintptr_t)row);
+    bool is_nest_taken = false;
     assert(row->newest != NULL && row->newest->newer == NULL);
     for (const struct memory_version *at = row->newest; at != NULL; at = at->older) {
         assert(at->row == row);
@@ -22,10 +24,12 @@ static void versions_check(const struct memory *memory, const struct memory_row 
         assert(!is_clean || at->older == NULL);
         totals->dirty_count += is_clean ? 0 : 1;
         totals->version_count++;
-        bytes += sizeof *at + at->size;
+        bytes += at == nest ? 0 : sizeof *at + at->size;
+        is_nest_taken |= at == nest;
         last = at;
     }
     assert(row->oldest == last);
+    assert(row->is_nest_taken == is_nest_taken);
     assert(row->bytes > bytes);
 }
 
@@ -82,7 +86,7 @@ static void dirty_check(const struct memory *memory, const struct totals *totals
         count++;
     }
     assert(memory->dirty_last == before);
-    assert(count == totals->dirty_count);
+    assert(count == totals->dirty_count && count == memory->dirty_count);
 }
 
 static void tables_check(const struct memory *memory, const struct totals *totals)

@@ -111,15 +111,19 @@ struct memory_row *memory_row_find(const struct memory *memory, enum row_table t
 }
 
 static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row_table table,
-                                  struct bytes key)
+                                  struct bytes key, size_t value_bytes)
 {
-    struct memory_row *row = malloc(sizeof *row + key.size);
+    const size_t align = alignof(struct memory_version);
+    size_t nest_bytes = sizeof(struct memory_version) + value_bytes;
+    size_t bytes = (sizeof(struct memory_row) + key.size + align - 1) / align * align + nest_bytes;
+    struct memory_row *row = malloc(bytes);
     if (row == NULL)
         return NULL;
     *row = (struct memory_row){
         .hash = hash,
         .prefix = row_prefix(key),
-        .bytes = sizeof *row + key.size + INDEX_BYTES,
+        .bytes = bytes + INDEX_BYTES,
+        .nest_value_bytes = (uint32_t)value_bytes,
         .key_size = (uint16_t)key.size,
         .table = (uint8_t)table,
     };
@@ -133,11 +137,12 @@ static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row
     return row;
 }
 
-struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key)
+struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
+                                     size_t value_bytes)
 {
     uint64_t hash = hash_of(memory->options.hash_seed, table, key);
     struct memory_row *row = bucket_find(memory, hash, table, key);
-    return row != NULL ? row : row_new(memory, hash, table, key);
+    return row != NULL ? row : row_new(memory, hash, table, key, value_bytes);
 }
 
 bool memory_row_list(struct memory *memory, struct memory_row *row)
@@ -190,21 +195,55 @@ void memory_row_settle(struct memory *memory, struct memory_row *row)
         used_unlink(memory, row);
 }
 
+static void row_bytes_add(struct memory *memory, struct memory_row *row, size_t bytes)
+{
+    row->bytes += bytes;
+    *bytes_counter(memory, row) += bytes;
+}
+
+static void row_bytes_take(struct memory *memory, struct memory_row *row, size_t bytes)
+{
+    row->bytes -= bytes;
+    *bytes_counter(memory, row) -= bytes;
+}
+
+/* In the nest when it is free and large enough. */
+static struct memory_version *version_place(struct memory *memory, struct memory_row *row,
+                                            size_t value_bytes)
+{
+    if (!row->is_nest_taken && value_bytes <= row->nest_value_bytes) {
+        row->is_nest_taken = true;
+        return memory_row_nest(row);
+    }
+    struct memory_version *version = malloc(sizeof *version + value_bytes);
+    if (version != NULL)
+        row_bytes_add(memory, row, sizeof *version + value_bytes);
+    return version;
+}
+
 static struct memory_version *version_new(struct memory *memory, struct memory_row *row,
                                           bool is_deleted, struct bytes value)
 {
-    struct memory_version *version = malloc(sizeof *version + value.size);
+    struct memory_version *version = version_place(memory, row, value.size);
     if (version == NULL)
         return NULL;
     *version =
         (struct memory_version){.row = row, .size = (uint32_t)value.size, .is_deleted = is_deleted};
     if (value.size > 0)
         memcpy(version->value, value.data, value.size);
-    size_t bytes = sizeof *version + value.size;
-    row->bytes += bytes;
-    *bytes_counter(memory, row) += bytes;
     memory->version_count++;
     return version;
+}
+
+static void version_unplace(struct memory *memory, struct memory_version *version)
+{
+    struct memory_row *row = version->row;
+    if (version == memory_row_nest(row)) {
+        row->is_nest_taken = false;
+        return;
+    }
+    row_bytes_take(memory, row, sizeof *version + version->size);
+    free(version);
 }
 
 static void dirty_append(struct memory *memory, struct memory_version *version)
@@ -215,6 +254,7 @@ static void dirty_append(struct memory *memory, struct memory_version *version)
     else
         memory->dirty_first = version;
     memory->dirty_last = version;
+    memory->dirty_count++;
 }
 
 void memory_version_unlink_dirty(struct memory *memory, struct memory_version *version)
@@ -228,6 +268,7 @@ void memory_version_unlink_dirty(struct memory *memory, struct memory_version *v
     else
         memory->dirty_last = version->before;
     version->before = version->after = NULL;
+    memory->dirty_count--;
 }
 
 bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
@@ -278,9 +319,6 @@ void memory_version_remove(struct memory *memory, struct memory_version *version
         version->older->newer = version->newer;
     else
         row->oldest = version->newer;
-    size_t bytes = sizeof *version + version->size;
-    row->bytes -= bytes;
-    *bytes_counter(memory, row) -= bytes;
     memory->version_count--;
-    free(version);
+    version_unplace(memory, version);
 }

@@ -4,13 +4,17 @@
  * <= flushed).
  * 2. A row whose newest version is clean stands in the list of use; every version that is not clean
  * stands in the list of dirty versions, ascending by index.
- * 3. A row outside its table's tree (is_listed false) is deleted at every level that can be read,
+ * 3. A row comes with a nest, the place of its first version: most rows never have more than one at
+ * a time.
+ * 4. A row outside its table's tree (is_listed false) is deleted at every level that can be read,
  * so scans lose nothing; they take rows deleted for good out of the tree as they meet them.
  *
  * Only the files of memory include this.
  */
 #ifndef PAWL_NODE_MEMORY_ROWS_H
 #define PAWL_NODE_MEMORY_ROWS_H
+
+#include <stdalign.h>
 
 #include "node/store/memory.h"
 #include "node/store/ranges.h"
@@ -34,12 +38,14 @@ struct memory_row {
     struct memory_row *used_after;
     uint64_t used; /* when, by use_count */
     struct memory_version *newest, *oldest;
-    size_t bytes; /* the row with all its versions and its places in the indexes */
+    size_t bytes; /* the row with its nest, its other versions and its places in the indexes */
+    uint32_t nest_value_bytes; /* room for a value in the nest */
     uint16_t key_size;
     uint8_t table;
     bool is_clean;
     bool is_listed;
-    uint8_t key[];
+    bool is_nest_taken;
+    uint8_t key[]; /* then the nest */
 };
 
 struct memory {
@@ -54,7 +60,7 @@ struct memory {
     struct range_list ranges[TABLE_COUNT];
     struct memory_row *used_oldest, *used_newest;
     struct memory_version *dirty_first, *dirty_last;
-    size_t row_count, version_count;
+    size_t row_count, version_count, dirty_count;
     size_t clean_bytes, dirty_bytes;
 };
 
@@ -68,6 +74,14 @@ static inline struct bytes memory_version_value(const struct memory_version *ver
     return (struct bytes){version->value, version->size};
 }
 
+/* The version's place in the row itself, whether taken or not. */
+static inline struct memory_version *memory_row_nest(struct memory_row *row)
+{
+    const size_t align = alignof(struct memory_version);
+    size_t offset = (offsetof(struct memory_row, key) + row->key_size + align - 1) / align * align;
+    return (struct memory_version *)(void *)((uint8_t *)row + offset);
+}
+
 /* The newest version that may be read at the level, or NULL. */
 const struct memory_version *memory_version_at(const struct memory *memory,
                                                const struct memory_row *row,
@@ -76,9 +90,10 @@ const struct memory_version *memory_version_at(const struct memory *memory,
 /* NULL: memory has no such row. */
 struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
                                    struct bytes key);
-/* The row, made if need be; a new one has no version yet and must get one or be forgotten. NULL: no
- * memory. */
-struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key);
+/* The row, made if need be; a new one has no version yet and must get one or be forgotten. Its nest
+ * is made for a value of that size. NULL: no memory. */
+struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
+                                     size_t value_bytes);
 /* Into the table's tree, out of it. False: no memory. */
 bool memory_row_list(struct memory *memory, struct memory_row *row);
 void memory_row_unlist(struct memory *memory, struct memory_row *row);

@@ -3,13 +3,28 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A copy of a key with some zero bytes after it; data NULL: no memory. */
-static struct bytes key_new(struct bytes key, size_t zero_count)
+#include "proto/rows.h"
+
+/* Room for any key of a row and a zero after it, so that a bound moves without an allocation. */
+enum { BOUND_BYTES = ROW_KEY_BYTES_MAX + 1 };
+
+/* A copy of a bound; data NULL: no memory. */
+static struct bytes key_new(struct bytes key)
 {
-    uint8_t *copy = calloc(1, key.size + zero_count + 1);
+    uint8_t *copy = malloc(key.size > BOUND_BYTES ? key.size : BOUND_BYTES);
     if (copy != NULL && key.size > 0)
         memcpy(copy, key.data, key.size);
-    return bytes_of(copy, copy == NULL ? 0 : key.size + zero_count);
+    return bytes_of(copy, copy == NULL ? 0 : key.size);
+}
+
+/* Move a bound to a row's key with some zero bytes after it. */
+static void key_set(struct bytes *bound, struct bytes key, size_t zero_count)
+{
+    assert(key.size + zero_count <= BOUND_BYTES);
+    uint8_t *room = (uint8_t *)(uintptr_t)bound->data;
+    memcpy(room, key.data, key.size);
+    memset(room + key.size, 0, zero_count);
+    bound->size = key.size + zero_count;
 }
 
 static void key_free(struct bytes key)
@@ -110,7 +125,7 @@ static bool range_reaches(const struct range *range, struct bytes key)
 bool ranges_add(struct range_list *list, struct bytes begin, struct bytes end, uint64_t used)
 {
     assert(key_is_before_end(begin, end));
-    struct range range = {.begin = key_new(begin, 0), .end = key_new(end, 0), .used = used};
+    struct range range = {.begin = key_new(begin), .end = key_new(end), .used = used};
     if (range.begin.data == NULL || range.end.data == NULL || !list_reserve(list)) {
         range_done(&range);
         return false;
@@ -124,28 +139,43 @@ bool ranges_add(struct range_list *list, struct bytes begin, struct bytes end, u
     return true;
 }
 
+/* Nothing stands between key and end. */
+static bool is_next(struct bytes key, struct bytes end)
+{
+    return end.size == key.size + 1 && end.data[key.size] == 0 && bytes_have_prefix(end, key);
+}
+
+/* Both parts stay; false: no memory, nothing changed. */
+static bool range_split(struct range_list *list, size_t at, struct bytes key)
+{
+    struct range after = list->range[at];
+    after.begin = key_new(key);
+    struct bytes before_end = key_new(key);
+    if (after.begin.data == NULL || before_end.data == NULL || !list_reserve(list)) {
+        key_free(after.begin);
+        key_free(before_end);
+        return false;
+    }
+    key_set(&after.begin, key, 1);
+    list->range[at].end = before_end;
+    list_insert(list, at + 1, after);
+    return true;
+}
+
 void ranges_cut(struct range_list *list, struct bytes key, struct range_keep keep)
 {
-    struct range *whole = ranges_find(list, key);
-    size_t at = (size_t)(whole - list->range);
-    struct range before = *whole, after = *whole;
-    before.end = key_new(key, 0);
-    after.begin = key_new(key, 1);
-    before.begin = key_new(whole->begin, 0);
-    after.end = key_new(whole->end, 0);
-    bool is_able = before.begin.data != NULL && before.end.data != NULL &&
-                   after.begin.data != NULL && after.end.data != NULL;
-    ranges_remove(list, at);
-    bool has_after = is_able && keep.after && key_is_before_end(after.begin, after.end);
-    bool has_before = is_able && keep.before && bytes_compare(before.begin, before.end) < 0;
-    if (has_after && list_reserve(list))
-        list_insert(list, at, after);
+    size_t at = ranges_rank(list, key);
+    struct range *whole = &list->range[at];
+    bool has_before = keep.before && bytes_compare(whole->begin, key) < 0;
+    bool has_after = keep.after && !is_next(key, whole->end);
+    if (has_before && has_after && range_split(list, at, key))
+        return;
+    if (has_before)
+        key_set(&whole->end, key, 0);
+    else if (has_after)
+        key_set(&whole->begin, key, 1);
     else
-        range_done(&after);
-    if (has_before && list_reserve(list))
-        list_insert(list, at, before);
-    else
-        range_done(&before);
+        ranges_remove(list, at);
 }
 
 size_t ranges_oldest(const struct range_list *list)

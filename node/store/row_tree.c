@@ -203,18 +203,19 @@ bool row_tree_insert(struct row_tree *tree, struct memory_row *row)
     return true;
 }
 
-/* Take the right one of two neighbours into the left one when both fit well. */
-static void children_join(struct tree_node *parent, unsigned at)
+/* Take the right one of two neighbours into the left one; false: they would not fit well. */
+static bool children_join(struct tree_node *parent, unsigned at)
 {
     struct tree_node *left = parent->child[at], *right = parent->child[at + 1];
     if (left->count + right->count > FANOUT * 3 / 4)
-        return;
+        return false;
     entries_move(left, left->count, right, 0, right->count);
     left->count += right->count;
     if (right->level == 0)
         leaf_unchain(right);
     entry_close(parent, at + 1);
     free(right);
+    return true;
 }
 
 static void child_settle(struct tree_node *parent, unsigned at)
@@ -230,10 +231,10 @@ static void child_settle(struct tree_node *parent, unsigned at)
     entry_name(parent, at, child->row[0]);
     if (child->count >= FANOUT / 4)
         return;
-    if (at + 1 < parent->count)
-        children_join(parent, at);
-    else if (at > 0)
-        children_join(parent, at - 1);
+    if (at + 1 < parent->count && children_join(parent, at))
+        return;
+    if (at > 0)
+        (void)children_join(parent, at - 1);
 }
 
 static void root_settle(struct row_tree *tree)
@@ -293,18 +294,17 @@ void row_tree_next(struct tree_cursor *cursor)
     *cursor = (struct tree_cursor){cursor->leaf->after, 0};
 }
 
-struct memory_row *row_tree_before(const struct row_tree *tree, struct bytes key)
+void row_tree_around(const struct row_tree *tree, const struct memory_row *row,
+                     struct memory_row **before_out, struct memory_row **after_out)
 {
-    uint64_t prefix = row_prefix(key);
-    struct tree_node *node = tree->root;
-    if (node == NULL)
-        return NULL;
-    while (node->level > 0)
-        node = node->child[child_of(node, key, prefix)];
-    unsigned at = rank_of(node, key, prefix);
-    if (at > 0)
-        return node->row[at - 1];
-    return node->before == NULL ? NULL : node->before->row[node->before->count - 1];
+    struct tree_cursor cursor = row_tree_seek(tree, memory_row_key(row));
+    assert(row_tree_at(cursor) == row);
+    const struct tree_node *leaf = cursor.leaf, *left = leaf->before;
+    *before_out = left == NULL ? NULL : left->row[left->count - 1];
+    if (cursor.at > 0)
+        *before_out = leaf->row[cursor.at - 1];
+    row_tree_next(&cursor);
+    *after_out = row_tree_at(cursor);
 }
 
 static void node_free(struct tree_node *node)

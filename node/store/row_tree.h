@@ -35,8 +35,9 @@ struct tree_cursor row_tree_seek(const struct row_tree *tree, struct bytes key);
 /* The row at the cursor, NULL past the end. */
 struct memory_row *row_tree_at(struct tree_cursor cursor);
 void row_tree_next(struct tree_cursor *cursor);
-/* The last row whose key is below key; NULL: none. */
-struct memory_row *row_tree_before(const struct row_tree *tree, struct bytes key);
+/* The neighbours of a row that is in the tree; NULL: none. */
+void row_tree_around(const struct row_tree *tree, const struct memory_row *row,
+                     struct memory_row **before_out, struct memory_row **after_out);
 /* The nodes are freed, the rows are not. */
 void row_tree_done(struct row_tree *tree);
 /* Assert every invariant; the number of rows. */

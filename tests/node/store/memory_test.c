@@ -466,6 +466,18 @@ static void test_memory_eviction_is_by_use_and_never_touches_what_was_just_loade
     done(&fixture);
 }
 
+static void test_memory_eviction_of_the_last_row_keeps_the_absences_after_it(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_with(&fixture, 0, true, 0);
+    put_flushed(&fixture, 1, "m", "value");
+    EXPECT_BOTH(&fixture, "m", "not loaded");
+    EXPECT_BOTH(&fixture, "n", "absent");
+    EXPECT_BOTH(&fixture, "l", "not loaded");
+    done(&fixture);
+}
+
 /* Keys that rise with time: the old ones leave from the front, and the next key's absence stays
  * known. */
 static void test_memory_eviction_of_rising_keys_keeps_one_range_to_the_end(void **state)
@@ -528,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_memory_load_older_than_a_deletion_in_a_lost_range_is_stale),
         cmocka_unit_test(test_memory_load_older_than_an_evicted_tombstone_is_stale),
         cmocka_unit_test(test_memory_eviction_is_by_use_and_never_touches_what_was_just_loaded),
+        cmocka_unit_test(test_memory_eviction_of_the_last_row_keeps_the_absences_after_it),
         cmocka_unit_test(test_memory_eviction_of_rising_keys_keeps_one_range_to_the_end),
         cmocka_unit_test(test_memory_ranges_are_bounded_and_the_used_one_stays),
     };

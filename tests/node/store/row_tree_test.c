@@ -83,7 +83,14 @@ static void seek_compare(struct model *model)
         last--;
     assert_ptr_equal(row_tree_at(row_tree_seek(&model->tree, key)),
                      next < ROWS ? model->rows[next] : NULL);
-    assert_ptr_equal(row_tree_before(&model->tree, key), last > 0 ? model->rows[last - 1] : NULL);
+    if (is_after || !model->is_in[at])
+        return;
+    struct memory_row *before, *after;
+    for (next++; next < ROWS && !model->is_in[next];)
+        next++;
+    row_tree_around(&model->tree, model->rows[at], &before, &after);
+    assert_ptr_equal(before, last > 0 ? model->rows[last - 1] : NULL);
+    assert_ptr_equal(after, next < ROWS ? model->rows[next] : NULL);
 }
 
 static void test_row_tree_random_changes_agree_with_array(void **state)
@@ -124,10 +131,39 @@ static void test_row_tree_rising_and_falling_orders_fill_and_empty(void **state)
     }
 }
 
+static size_t leaf_count(const struct row_tree *tree)
+{
+    size_t count = 0;
+    const struct tree_node *last = NULL;
+    struct tree_cursor cursor = row_tree_seek(tree, bytes_of(NULL, 0));
+    for (; row_tree_at(cursor) != NULL; row_tree_next(&cursor)) {
+        count += cursor.leaf != last ? 1 : 0;
+        last = cursor.leaf;
+    }
+    return count;
+}
+
+static void test_row_tree_leaves_are_full_after_rising_keys_and_join_after_erasing(void **state)
+{
+    (void)state;
+    static struct model model;
+    model_open(&model, 1);
+    for (size_t i = 0; i < ROWS; i++)
+        toggle(&model, i);
+    assert_true(leaf_count(&model.tree) < ROWS / 30);
+    for (size_t i = 0; i < ROWS; i++)
+        if (i % 60 != 0)
+            toggle(&model, i);
+    whole_compare(&model);
+    assert_true(leaf_count(&model.tree) < 20);
+    model_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_row_tree_random_changes_agree_with_array),
+        cmocka_unit_test(test_row_tree_leaves_are_full_after_rising_keys_and_join_after_erasing),
         cmocka_unit_test(test_row_tree_rising_and_falling_orders_fill_and_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
