@@ -50,7 +50,8 @@ bool work_limit(struct work *work, const char *limit);
 bool work_raise(struct work *work, struct datum error);
 
 /* Fail with a message made of parts: %s a C string, %t the type of a datum, %v a datum as "type (text)"
- * cut as jq cuts it, %j the text of a datum cut the same way. The arguments for %t, %v and %j are pointers to datums. */
+ * cut as jq cuts it, %j the text of a datum cut the same way,
+ * %a a string datum as it is. The arguments for %t, %v, %j and %a are pointers to datums. */
 bool work_fail(struct work *work, const char *format, ...);
 
 #endif
