@@ -88,7 +88,6 @@ static enum pawl_error retry_set(struct decide *decide, struct run *run, struct 
     struct event_row event = {.kind = EV_RETRY_SCHEDULED,
                               .task = wf_run_task(run, frame)->pointer,
                               .attempt = frame->retries + 1,
-                              .value = decide->fault.value,
                               .due_us = token->due_us};
     return wf_journal(decide, run, &event);
 }
@@ -99,9 +98,7 @@ static enum pawl_error catch_run(struct decide *decide, struct run *run, struct 
     TRY(wf_value_add(decide, run, decide->fault.value, &frame->error));
     frame->phase = PHASE_CATCH;
     frame->loops = 0;
-    struct event_row event = {
-        .kind = EV_FAULT_CAUGHT, .task = task->pointer, .value = decide->fault.value};
-    TRY(wf_journal(decide, run, &event));
+    TRY(wf_journal_task(decide, run, EV_FAULT_CAUGHT, task, bytes_of(NULL, 0)));
     if (task->catch_spec->first == 0)
         wf_list_end(run, frame->input);
     else
@@ -198,6 +195,8 @@ enum pawl_error wf_fault_interrupt(struct decide *decide, struct run *run, uint3
                                    bool is_inside)
 {
     struct fault timeout = decide->fault;
+    if (run->token->state == TOKEN_STEP && !run->token->undoing.is_on)
+        timeout.step = run->token->step;
     enum pawl_error error = wf_token_interrupt(decide, run);
     if (error !=
         WF_FAULTED) { /* noting how to undo the step may have failed, which is told instead */

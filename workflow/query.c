@@ -148,6 +148,10 @@ static enum pawl_error query_result(struct query *query, const struct query_run 
     }
     TRY(query_value(query, run, run->row.result, answer_out));
     struct bytes detail = value_map_string(*answer_out, BYTES_LITERAL("detail"));
+    if (detail.size == 0)
+        detail = value_map_string(*answer_out, BYTES_LITERAL("title"));
+    if (detail.size == 0)
+        detail = value_map_string(*answer_out, BYTES_LITERAL("type"));
     return diag_fail(query->diag, PAWL_E_WORKFLOW_FAILED, "%s: %.*s",
                      pawl_error_text(PAWL_E_WORKFLOW_FAILED), (int)detail.size,
                      detail.size > 0 ? (const char *)detail.data : "");

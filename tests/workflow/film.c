@@ -176,6 +176,24 @@ static void show_handout(struct film *film, const struct decision_handout *hando
     fprintf(film->out, "%s\n", message->is_at_most_once ? " at most once" : "");
 }
 
+/* The first and the last ones, when there are very many. */
+static void show_events(struct film *film, const struct decision *decision)
+{
+    enum { SHOWN_EACH = 10 };
+    size_t total = 0, count = 0;
+    for (size_t i = 0; i < decision->write_count; i++)
+        total += decision->writes[i].table == TABLE_JOURNAL;
+    for (size_t i = 0; i < decision->write_count; i++) {
+        if (decision->writes[i].table != TABLE_JOURNAL)
+            continue;
+        if (total <= 2 * SHOWN_EACH || count < SHOWN_EACH || count >= total - SHOWN_EACH)
+            show_event(film, decision->writes[i].value);
+        else if (count == SHOWN_EACH)
+            fprintf(film->out, "  (%zu events more)\n", total - 2 * SHOWN_EACH);
+        count++;
+    }
+}
+
 static void show_decision(struct film *film, const struct decision *decision)
 {
     if (decision->rejection != PAWL_OK) {
@@ -184,9 +202,7 @@ static void show_decision(struct film *film, const struct decision *decision)
             fprintf(film->out, " at %d:%d", decision->diag.line, decision->diag.column);
         fprintf(film->out, ": %s\n", decision->diag.text);
     }
-    for (size_t i = 0; i < decision->write_count; i++)
-        if (decision->writes[i].table == TABLE_JOURNAL)
-            show_event(film, decision->writes[i].value);
+    show_events(film, decision);
     for (size_t i = 0; i < decision->handout_count; i++)
         show_handout(film, &decision->handouts[i]);
     for (size_t i = 0; i < decision->readied_count; i++)
