@@ -272,6 +272,7 @@ enum pawl_error wf_dispatch_ready(struct decide *decide)
 {
     struct bytes type = decide->command->type;
     size_t room = free_count(decide, type);
+    decide->decision->has_more = true; /* until fewer than there is room for were ready */
     if (room == 0)
         return PAWL_OK;
     struct bytes begin = key_ready_prefix(decide->arena, type);
@@ -289,6 +290,6 @@ enum pawl_error wf_dispatch_ready(struct decide *decide)
         if (!is_out)
             return PAWL_OK;
     }
-    decide->decision->has_more = count == HANDOUTS_MAX;
+    decide->decision->has_more = count == room;
     return PAWL_OK;
 }
