@@ -64,7 +64,8 @@ struct session {
     bool is_attached;
     bool is_attaching;          /* attach seen before this leader was active; answered when it is */
     bool is_lost;               /* its hand-outs are being taken back */
-    struct attach_copy *attach; /* while is_attaching */
+    bool is_searching;          /* what was recorded for it is being loaded, to find what it misses */
+    struct attach_copy *attach; /* while is_attaching or is_searching */
 };
 
 /* A hand-out that a session never received, to be sent again under its fence once a read round is

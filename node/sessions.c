@@ -11,10 +11,11 @@
 
 enum { SESSIONS_MAX = 4096, ROWS_PER_SCAN = 128, LOST_PER_TURN = 128 };
 
-/* What an attach said, kept until this leader is active. */
+/* What an attach said, kept until this leader is active and has found what the session misses. */
 struct attach_copy {
     struct arena arena;
     struct msg_attach attach;
+    uint64_t index; /* applied when it was taken: later hand-outs are sent when they commit */
 };
 
 static uint64_t grace_us(const struct partition *partition)
@@ -46,13 +47,18 @@ static struct session *session_new(struct partition *partition, struct id128 id)
     return session;
 }
 
+static void attach_free(struct attach_copy *copy)
+{
+    if (copy != NULL)
+        arena_done(&copy->arena);
+    free(copy);
+}
+
 static void forget_attach(struct session *session)
 {
-    if (session->attach != NULL)
-        arena_done(&session->attach->arena);
-    free(session->attach);
+    attach_free(session->attach);
     session->attach = NULL;
-    session->is_attaching = false;
+    session->is_attaching = session->is_searching = false;
 }
 
 static void session_free(struct partition *partition, struct session *session)
@@ -119,9 +125,10 @@ static void add_resend(struct partition *partition, const struct session *sessio
     partition->wants_round = true;
 }
 
-/* Recorded for the session, and not in its list: it never arrived. */
-static void find_missing(struct partition *partition, const struct session *session,
-                         const struct msg_attach *attach)
+/* Recorded for the session up to index, and not in its list: it never arrived. False: that is being
+ * loaded. */
+static bool find_missing(struct partition *partition, const struct session *session,
+                         const struct msg_attach *attach, uint64_t index)
 {
     struct memory_reader reader = {.memory = partition->memory,
                                    .level = MEMORY_COMMITTED,
@@ -134,15 +141,22 @@ static void find_missing(struct partition *partition, const struct session *sess
     size_t count = 0;
     for (int i = 15; i >= 0 && ++after.byte[i] == 0; i--)
         continue;
-    if (rows == NULL || view.scan(view.self, TABLE_HANDOUT, begin, id128_bytes(&after), row_max,
-                                  rows, &count) != PAWL_OK)
-        return; /* the table was loaded when this leader became active; else the lease ends it */
+    if (rows == NULL)
+        return false;
+    enum pawl_error error =
+        view.scan(view.self, TABLE_HANDOUT, begin, id128_bytes(&after), row_max, rows, &count);
+    if (error == PAWL_E_NOT_LOADED)
+        commands_own_load(partition, &partition->handout_load, &reader);
+    if (error != PAWL_OK)
+        return false;
     for (size_t i = 0; i < count; i++) {
         struct id128 id;
         struct msg_fence fence;
-        if (handout_key_parse(rows[i].key, &id, &fence) && !holds(attach, &fence))
+        if (handout_key_parse(rows[i].key, &id, &fence) && fence.index <= index &&
+            !holds(attach, &fence))
             add_resend(partition, session, &fence);
     }
+    return true;
 }
 
 static void reply(struct partition *partition, uint64_t connection, const struct msg_attach *attach,
@@ -153,25 +167,6 @@ static void reply(struct partition *partition, uint64_t connection, const struct
                                          .attachment = attach->attachment,
                                          .error = (uint32_t)error};
     clients_send(partition->replica, connection, FRAME_ATTACHED, &schema_attached, &message);
-}
-
-static void complete_attach(struct partition *partition, struct session *session,
-                            const struct msg_attach *attach)
-{
-    const uint32_t credit =
-        attach->credit < SESSION_CREDIT_MAX ? attach->credit : SESSION_CREDIT_MAX;
-    const struct bytes *types = attach->types.elements;
-    session->is_attached = true;
-    session->expires_us = partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
-    if (dispatch_session_put(partition->dispatch, session->id, types, attach->types.count,
-                             credit) != PAWL_OK) {
-        reply(partition, session->connection, attach, PAWL_E_BUSY);
-        return;
-    }
-    reply(partition, session->connection, attach, PAWL_OK);
-    find_missing(partition, session, attach);
-    for (size_t i = 0; i < attach->types.count && credit > 0; i++)
-        commands_type_ready(partition, types[i]);
 }
 
 static bool keep_attach(struct session *session, const struct msg_attach *attach)
@@ -195,8 +190,30 @@ static bool keep_attach(struct session *session, const struct msg_attach *attach
     copy->attach.held.elements = alias.fences;
     forget_attach(session);
     session->attach = copy;
-    session->is_attaching = true;
     return true;
+}
+
+static void complete_attach(struct partition *partition, struct session *session,
+                            const struct msg_attach *attach)
+{
+    const uint32_t credit =
+        attach->credit < SESSION_CREDIT_MAX ? attach->credit : SESSION_CREDIT_MAX;
+    const struct bytes *types = attach->types.elements;
+    session->is_attached = true;
+    session->expires_us = partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
+    if (dispatch_session_put(partition->dispatch, session->id, types, attach->types.count,
+                             credit) != PAWL_OK) {
+        reply(partition, session->connection, attach, PAWL_E_BUSY);
+        return;
+    }
+    reply(partition, session->connection, attach, PAWL_OK);
+    const uint64_t index = partition->applied_index;
+    if (!find_missing(partition, session, attach, index) && keep_attach(session, attach)) {
+        session->is_searching = true; /* without memory for it, the lease ends what it misses */
+        session->attach->index = index;
+    }
+    for (size_t i = 0; i < attach->types.count && credit > 0; i++)
+        commands_type_ready(partition, types[i]);
 }
 
 void sessions_attach(struct partition *partition, const struct msg_attach *attach,
@@ -219,9 +236,12 @@ void sessions_attach(struct partition *partition, const struct msg_attach *attac
     session->connection = connection->number;
     session->is_attached = false;
     connection->session = session->id;
+    forget_attach(session);
     if (partition->is_active)
         complete_attach(partition, session, attach);
-    else if (!keep_attach(session, attach))
+    else if (keep_attach(session, attach))
+        session->is_attaching = true;
+    else
         reply(partition, connection->number, attach, PAWL_E_NO_MEMORY);
 }
 
@@ -346,8 +366,11 @@ void sessions_activate(struct partition *partition)
     for (struct session *s = partition->sessions; s != NULL; s = s->next) {
         s->expires_us = expires_us;
         if (s->is_attaching) {
-            complete_attach(partition, s, &s->attach->attach);
-            forget_attach(s);
+            struct attach_copy *kept = s->attach;
+            s->attach = NULL;
+            s->is_attaching = false;
+            complete_attach(partition, s, &kept->attach);
+            attach_free(kept);
         }
     }
 }
@@ -428,8 +451,18 @@ static void resend_one(struct partition *partition, struct resend *resend, bool 
     }
 }
 
+/* What was recorded for some sessions had to be loaded first. */
+static void search_again(struct partition *partition)
+{
+    for (struct session *s = partition->sessions; s != NULL && partition->handout_load == 0;
+         s = s->next)
+        if (s->is_searching && find_missing(partition, s, &s->attach->attach, s->attach->index))
+            forget_attach(s);
+}
+
 void sessions_resend(struct partition *partition)
 {
+    search_again(partition);
     struct resend **at = &partition->resends;
     while (*at != NULL) {
         struct resend *resend = *at;
