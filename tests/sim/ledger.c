@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "proto/json.h"
 #include "tests/sim/definitions.h"
 #include "tests/sim/must.h"
 #include "tests/sim/sim.h"
@@ -347,6 +348,29 @@ bool ledger_all_ended(struct sim *sim)
             return false;
     }
     return true;
+}
+
+static void trace_run(struct sim *sim, struct id128 run, enum request_kind kind)
+{
+    struct bytes answer;
+    struct buffer text = {0};
+    const struct msg_target target = {.namespace_name = BYTES_LITERAL(SIM_NAMESPACE), .run = run};
+    if (ask_target(sim, chain_last_index(&sim->chain), kind, &target, &answer) == PAWL_OK)
+        json_write(answer, JSON_COMPACT, &text);
+    sim_trace(sim, "%s: %.*s", kind_name(kind), (int)text.size, (const char *)text.data);
+    buffer_done(&text);
+}
+
+void ledger_trace_open(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->ledger.operation_count; i++) {
+        const struct operation *operation = &sim->ledger.operations[i];
+        if (operation->kind != REQUEST_START || id128_is_none(operation->run) ||
+            result_of_run(sim, chain_last_index(&sim->chain), operation->run) != PAWL_E_NOT_READY)
+            continue;
+        trace_run(sim, operation->run, REQUEST_SHOW);
+        trace_run(sim, operation->run, REQUEST_HISTORY);
+    }
 }
 
 /* Whether any request for this workflow id may have had an effect. */

@@ -74,6 +74,8 @@ void ledger_handout(struct sim *sim, uint32_t host, struct id128 session,
                     const struct msg_handout *handout);
 /* Whether every start that was acknowledged has ended, as of the chain's end. */
 bool ledger_all_ended(struct sim *sim);
+/* Print what has not ended, for a trace. */
+void ledger_trace_open(struct sim *sim);
 /* At the very end. */
 void ledger_check(struct sim *sim);
 

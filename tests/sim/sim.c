@@ -105,6 +105,7 @@ static void check_end(struct sim *sim)
         sim_fail(sim, "liveness", "requests are still without an answer long after the healing");
     } else if (is_late && !ledger_all_ended(sim)) {
         sim_fail(sim, "liveness", "workflows still run long after the healing");
+        ledger_trace_open(sim);
     } else if (is_late) {
         sim_fail(sim, "liveness", "nodes still differ long after the healing");
     }

@@ -60,7 +60,13 @@ static void handout(void *self, const struct msg_handout *handout)
     struct worker *worker = self;
     struct host *host = worker->host;
     struct sim *sim = host->sim;
+    sim_trace(sim, "host %u: handed %.*s of %.*s, fence (%llu, %llu, %u)", (unsigned)host->index,
+              (int)handout->type.size, (const char *)handout->type.data,
+              (int)handout->workflow_id.size, (const char *)handout->workflow_id.data,
+              (unsigned long long)handout->fence.term, (unsigned long long)handout->fence.index,
+              (unsigned)handout->fence.ordinal);
     if (happens(host, FAULT_HANDOUT_DROP, 20000)) {
+        sim_trace(sim, "host %u: drops it", (unsigned)host->index);
         drop(host, handout);
         return;
     }
@@ -132,7 +138,12 @@ static void answer(void *self, const struct client_output *answer)
 {
     struct worker *worker = self;
     const uint64_t number = actor_answered(worker->host, answer);
+    const struct msg_fence *fence = &worker->tasks[number].fence;
     const bool is_open = answer->error != PAWL_OK && pawl_error_is_retryable(answer->error);
+    sim_trace(worker->host->sim, "host %u: report under (%llu, %llu, %u): %s",
+              (unsigned)worker->host->index, (unsigned long long)fence->term,
+              (unsigned long long)fence->index, (unsigned)fence->ordinal,
+              answer->error == PAWL_OK ? "taken" : pawl_error_name(answer->error));
     if (is_open)
         host_timer(worker->host, random_between(&worker->host->random, 10000, 300000), number);
 }
