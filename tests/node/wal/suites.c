@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/wal/format.h"
 #include "tests/node/wal/trace.h"
 
 enum { SEGMENT_BYTES = 4096, SPARES = 1, RANDOM_SUBSETS = 64 };
@@ -183,6 +184,30 @@ const char *suite_kills(uint64_t seed, uint32_t steps)
     return wrong;
 }
 
+/* One log over many lives, each ended by a power cut somewhere. */
+const char *suite_lives(uint64_t seed, uint32_t steps)
+{
+    enum { LIVES = 12 };
+    static struct world world;
+    struct random random;
+    random_seed(&random, seed);
+    world_init(&world, seed, SEGMENT_BYTES, (uint32_t)random_below(&random, 3));
+    const char *wrong = NULL;
+    for (uint64_t life = 0; wrong == NULL && life < LIVES; life++) {
+        sim_disk_crash_after(world.disk, random_below(&random, 40));
+        (void)trace_run(&world, random_u64(&random), steps);
+        world_close(&world);
+        if (sim_disk_is_dark(world.disk))
+            sim_disk_crash(world.disk);
+        sim_disk_heal(world.disk);
+        wrong = world_open(&world) == PAWL_OK ? world_check(&world) : world.diag.text;
+        wrong = at(wrong, "life", seed, life);
+        world_close(&world);
+    }
+    world_done(&world);
+    return wrong;
+}
+
 /* --- damage at rest --- */
 
 static enum pawl_error damage_subject(struct world *world, uint64_t seed)
@@ -279,6 +304,26 @@ static bool damage_lose(struct sim_disk *disk, const char *name, uint64_t number
     return number == 0 && sim_disk_lose(disk, name);
 }
 
+/* The content of one sector read, or written, at the place of another one; zeros are another
+ * suite's. */
+static bool damage_misplace(struct sim_disk *disk, const char *name, uint64_t number)
+{
+    enum { SECTORS = SEGMENT_BYTES / 512 };
+    uint8_t content[SEGMENT_BYTES];
+    if (number >= SECTORS * SECTORS)
+        return false;
+    memcpy(content, sim_disk_content(disk, name).data, sizeof content);
+    uint8_t *from = content + number / SECTORS * 512, *to = content + number % SECTORS * 512;
+    if (!wal_is_zero(from, 512))
+        memmove(to, from, 512);
+    return sim_disk_put(disk, name, bytes_of(content, sizeof content));
+}
+
+const char *suite_misplaced_sectors(uint64_t seed)
+{
+    return damages_check(seed, "misplaced sectors", damage_misplace);
+}
+
 const char *suite_flips(uint64_t seed)
 {
     return damages_check(seed, "flip of byte", damage_flip);
@@ -331,6 +376,66 @@ const char *suite_lost_segments(uint64_t seed)
         world_done(&world);
     }
     world_done(&subject);
+    return wrong;
+}
+
+/* After a power cut during the recovery from damage: the damage is still there to be found, or the
+ * new incarnation is; never neither. */
+static const char *damage_cut_check(struct world *world)
+{
+    if (world_open(world) != PAWL_OK)
+        return world->diag.text;
+    if (world->recovery.incarnation != 1)
+        return "damage is forgotten";
+    for (size_t i = 0; i < world->recovery.partition_count; i++)
+        if (!world->recovery.partitions[i].is_vote_withheld)
+            return "a withheld vote is forgotten";
+    world_close(world);
+    if (world_open(world) != PAWL_OK)
+        return world->diag.text;
+    return world->recovery.health == WAL_HEALTHY && world->recovery.incarnation == 1
+               ? NULL
+               : "a log that was damaged once is found damaged twice";
+}
+
+/* calls: of the recovery that succeed. False: it ended before. */
+static bool damage_cut(const struct world *damaged, uint64_t calls, const char **wrong_out)
+{
+    static struct world cut, world;
+    world_clone(&cut, damaged);
+    sim_disk_crash_after(cut.disk, calls);
+    bool is_cut = world_open(&cut) != PAWL_OK;
+    world_close(&cut);
+    struct subset subset;
+    for (size_t i = 0; is_cut && *wrong_out == NULL; i++) {
+        if (!subset_make(i, sim_disk_volatile_count(cut.disk), &subset))
+            break;
+        world_clone(&world, &cut);
+        sim_disk_crash_keeping(world.disk, subset_keeps, &subset);
+        *wrong_out = damage_cut_check(&world);
+        world_done(&world);
+    }
+    world_done(&cut);
+    return is_cut;
+}
+
+const char *suite_damage_then_power_cuts(uint64_t seed)
+{
+    static struct world subject;
+    const char *wrong = NULL;
+    for (unsigned segment = 1; segment <= 3 && wrong == NULL; segment++) {
+        if (damage_subject(&subject, seed) != PAWL_OK)
+            return subject.diag.text;
+        char name[40];
+        snprintf(name, sizeof name, "segment-%020u", segment);
+        (void)sim_disk_flip(subject.disk, name, 1500, 2);
+        for (uint64_t calls = 0; wrong == NULL; calls++) {
+            if (!damage_cut(&subject, calls, &wrong))
+                break;
+            wrong = at(wrong, "power cut in the recovery from damage at call", seed, calls);
+        }
+        world_done(&subject);
+    }
     return wrong;
 }
 

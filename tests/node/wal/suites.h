@@ -15,11 +15,16 @@ const char *suite_power_cuts(uint64_t seed, uint32_t steps);
 const char *suite_power_cuts_twice(uint64_t seed, uint32_t steps);
 /* The process dies at every call, the disk goes on. */
 const char *suite_kills(uint64_t seed, uint32_t steps);
-/* Every bit pattern flipped in every byte, and every length, of a small log. */
+/* One log over many lives. */
+const char *suite_lives(uint64_t seed, uint32_t steps);
+/* One bit flipped in every byte, and every length, of a small log. */
 const char *suite_flips(uint64_t seed);
 const char *suite_lengths(uint64_t seed);
 const char *suite_lost_sectors(uint64_t seed);
 const char *suite_lost_segments(uint64_t seed);
+const char *suite_misplaced_sectors(uint64_t seed);
+/* A power cut at every call of the recovery from damage. */
+const char *suite_damage_then_power_cuts(uint64_t seed);
 /* An error at every call of a trace, then a power cut: nothing synced is gone, and the log says IO
  * for good. */
 const char *suite_errors(uint64_t seed, uint32_t steps);

@@ -27,6 +27,18 @@ static void test_wal_lost_segment_is_noticed(void **state)
     check_right(suite_lost_segments(1));
 }
 
+static void test_wal_misplaced_sector_is_noticed(void **state)
+{
+    (void)state;
+    check_right(suite_misplaced_sectors(1));
+}
+
+static void test_wal_power_cut_in_recovery_from_damage_forgets_neither(void **state)
+{
+    (void)state;
+    check_right(suite_damage_then_power_cuts(1));
+}
+
 static void test_wal_error_at_any_call_is_final_and_loses_nothing(void **state)
 {
     (void)state;
@@ -61,6 +73,8 @@ int main(void)
         cmocka_unit_test(test_wal_file_of_any_shorter_length_is_noticed),
         cmocka_unit_test(test_wal_lost_sector_before_the_newest_group_is_noticed),
         cmocka_unit_test(test_wal_lost_segment_is_noticed),
+        cmocka_unit_test(test_wal_misplaced_sector_is_noticed),
+        cmocka_unit_test(test_wal_power_cut_in_recovery_from_damage_forgets_neither),
         cmocka_unit_test(test_wal_error_at_any_call_is_final_and_loses_nothing),
         cmocka_unit_test(test_wal_no_space_at_any_write_refuses_one_group),
         cmocka_unit_test(test_wal_disk_of_any_size_refuses_and_recovers),
