@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ enum {
     SEGMENT_BYTES = 16 << 20,
     SPARE_SEGMENTS = 2,
     EXIT_FAILED = 70,
+    QUIET_US = 3 * 1000 * 1000,
 };
 
 /* What exists once this node has a cluster. */
@@ -49,6 +51,8 @@ struct daemon {
     bool is_to_start; /* the identity was just written */
     enum raft_role role_said;
     uint64_t leader_said;
+    uint64_t busy_us; /* when the log last grew */
+    bool has_rested;
     struct buffer_of_inputs {
         struct replica_input *input;
         size_t count, capacity;
@@ -310,6 +314,18 @@ static void say_changes(struct daemon *daemon)
         (unsigned long long)status.term, (unsigned long long)status.leader);
 }
 
+/* Memory that a burst of work took goes back to the system when it has been quiet for a while. */
+static void rest(struct daemon *daemon, uint64_t now_us, bool was_busy)
+{
+    if (was_busy) {
+        daemon->busy_us = now_us;
+        daemon->has_rested = false;
+    } else if (!daemon->has_rested && now_us - daemon->busy_us > QUIET_US) {
+        daemon->has_rested = true;
+        (void)malloc_trim(0);
+    }
+}
+
 static uint64_t turn(struct daemon *daemon)
 {
     const uint64_t now_us = monotonic_us(NULL);
@@ -318,9 +334,11 @@ static uint64_t turn(struct daemon *daemon)
     bootstrap_tick(daemon->bootstrap, now_us);
     deadline_us = bootstrap_deadline_us(daemon->bootstrap);
     if (daemon->run.replica != NULL) {
+        const uint64_t last_index = replica_status(daemon->run.replica).last_index;
         replica_turn(daemon->run.replica, daemon->inputs.input, daemon->inputs.count);
         peers_tick(daemon->run.peers, now_us);
         say_changes(daemon);
+        rest(daemon, now_us, last_index != replica_status(daemon->run.replica).last_index);
         const uint64_t due_us[] = {replica_deadline_us(daemon->run.replica),
                                    peers_deadline_us(daemon->run.peers)};
         for (size_t i = 0; i < 2; i++)
@@ -329,6 +347,15 @@ static uint64_t turn(struct daemon *daemon)
     }
     wire_flush(daemon->wire);
     return deadline_us;
+}
+
+/* Few heaps, and large blocks that go back at once: what the loop hands to other threads it frees
+ * itself. */
+static void tune_memory(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 static void sleep_until(const struct daemon *daemon, uint64_t deadline_us, int stop_fd,
@@ -439,6 +466,7 @@ enum pawl_error daemon_run(const struct daemon_options *options, int stop_fd,
                            struct pawl_diag *diag)
 {
     struct daemon daemon = {.options = *options};
+    tune_memory();
     if (sodium_init() < 0)
         return diag_fail(diag, PAWL_E_INTERNAL, "the system gives no random numbers");
     TRY(data_dir_open(options->data_path, &daemon.dir, diag));

@@ -100,6 +100,38 @@ static enum pawl_error copy_rows(struct arena *arena, const struct row *rows, si
     return PAWL_OK;
 }
 
+/* There is no such row: then there is none from the row before it to the row after it either. So
+ * the next new key of an ascending table is known to be absent without another load. */
+static enum pawl_error widen_absence(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                     struct job *job)
+{
+    const struct bytes none = {NULL, 0};
+    const struct bytes key = job->load.missing.begin;
+    struct row before, after;
+    size_t before_count, after_count;
+    TRY(rows->scan(rows->self, snapshot, job->load.missing.table, none, key, true, 1, &before,
+                   &before_count));
+    TRY(rows->scan(rows->self, snapshot, job->load.missing.table, key, none, false, 1, &after,
+                   &after_count));
+    struct bytes begin = none, end = none;
+    if (before_count > 0) { /* the smallest key above it */
+        uint8_t *next = arena_alloc(&job->arena, before.key.size + 1);
+        if (next == NULL)
+            return PAWL_E_NO_MEMORY;
+        memcpy(next, before.key.data, before.key.size);
+        begin = bytes_of(next, before.key.size + 1);
+    }
+    if (after_count > 0) {
+        end = arena_copy(&job->arena, after.key);
+        if (end.data == NULL)
+            return PAWL_E_NO_MEMORY;
+    }
+    job->load.missing = (struct memory_missing){
+        .table = job->load.missing.table, .is_range = true, .begin = begin, .end = end};
+    job->load.covered_end = end;
+    return PAWL_OK;
+}
+
 static enum pawl_error load_row(const struct rows_port *rows, struct rows_snapshot *snapshot,
                                 struct job *job)
 {
@@ -108,7 +140,7 @@ static enum pawl_error load_row(const struct rows_port *rows, struct rows_snapsh
     enum pawl_error error =
         rows->get(rows->self, snapshot, missing->table, missing->begin, &row.value);
     if (error == PAWL_E_NOT_FOUND)
-        return PAWL_OK;
+        return widen_absence(rows, snapshot, job);
     TRY(error);
     TRY(copy_rows(&job->arena, &row, 1, &job->load.rows));
     job->load.row_count = 1;

@@ -50,11 +50,11 @@ static void defaults(struct replica_options *options)
     const struct replica_options shipped = {.heartbeat_ms = 50,
                                             .election_timeout_ms_min = 300,
                                             .election_timeout_ms_max = 600,
-                                            .flush_interval_ms = 25,
-                                            .clean_bytes_max = (size_t)8 << 20,
+                                            .flush_interval_ms = 50,
+                                            .clean_bytes_max = (size_t)6 << 20,
                                             .window_bytes_busy = (size_t)64 << 20,
                                             .window_bytes_stop = (size_t)128 << 20,
-                                            .cache_bytes_max = (size_t)8 << 20,
+                                            .cache_bytes_max = (size_t)4 << 20,
                                             .free_bytes_low = (uint64_t)128 << 20};
 #define DEFAULT(field)                                                                             \
     if (options->field == 0)                                                                       \

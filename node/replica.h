@@ -43,11 +43,11 @@ struct replica_options {
     uint32_t heartbeat_ms;            /* 0: 50 */
     uint32_t election_timeout_ms_min; /* 0: 300 */
     uint32_t election_timeout_ms_max; /* 0: 600 */
-    uint32_t flush_interval_ms;       /* 0: 25 */
-    size_t clean_bytes_max;   /* rows kept in memory although the store has them; 0: 8 MiB */
+    uint32_t flush_interval_ms;       /* 0: 50 */
+    size_t clean_bytes_max;   /* rows kept in memory although the store has them; 0: 6 MiB */
     size_t window_bytes_busy; /* dirty rows from which new starts are told BUSY; 0: 64 MiB */
     size_t window_bytes_stop; /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
-    size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 8 MiB */
+    size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 4 MiB */
     uint64_t free_bytes_low;  /* disk space below which new starts are refused; 0: 128 MiB */
 };
 
