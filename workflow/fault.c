@@ -191,12 +191,23 @@ enum pawl_error wf_fault_raise(struct decide *decide, struct run *run)
     return fault_unwind(decide, run, false);
 }
 
+/* The step that the fault ends. One that may run at most once is not tried again by any policy: it may have run. */
+static enum pawl_error step_blame(struct decide *decide, struct run *run, struct fault *fault)
+{
+    struct step_row step;
+    if (run->token->state != TOKEN_STEP || run->token->undoing.is_on)
+        return PAWL_OK;
+    fault->step = run->token->step;
+    TRY(wf_step_get(decide, run, fault->step, &step));
+    fault->is_final = step.is_at_most_once && step.was_out;
+    return PAWL_OK;
+}
+
 enum pawl_error wf_fault_interrupt(struct decide *decide, struct run *run, uint32_t depth,
                                    bool is_inside)
 {
     struct fault timeout = decide->fault;
-    if (run->token->state == TOKEN_STEP && !run->token->undoing.is_on)
-        timeout.step = run->token->step;
+    TRY(step_blame(decide, run, &timeout));
     enum pawl_error error = wf_token_interrupt(decide, run);
     if (error !=
         WF_FAULTED) { /* noting how to undo the step may have failed, which is told instead */

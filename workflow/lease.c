@@ -2,7 +2,8 @@
  *
  * 1. The attempt is spent. It counts as a retry of the nearest try that limits them, and as a loss
  * of the step.
- * 2. A step that may run at most once is not handed out again; its definition sees outcome-unknown.
+ * 2. A step that may run at most once is not handed out again, and no retry policy runs it again; its definition sees
+ *    outcome-unknown and has to say what then.
  */
 #include "workflow/decide.h"
 
@@ -62,6 +63,7 @@ static enum pawl_error step_lost(struct decide *decide, struct run *run, uint32_
         (void)wf_fault(decide, PROBLEM_OUTCOME_UNKNOWN,
                        "the worker of '%.*s' was lost, and the step may run at most once",
                        (int)step->type.size, (const char *)step->type.data);
+        decide->fault.is_final = true;
         return lease_fault(decide, run, number, step);
     }
     step->losses++;

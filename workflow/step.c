@@ -147,14 +147,15 @@ static uint64_t deadline_of(const struct run *run)
     return deadline;
 }
 
-/* The step whose failure made a try around this call run again, if it is this very call. */
+/* The step whose failure made a try around this call run again, if it is this very call. One that may run at most once is
+ * a new step when its definition has it done again. */
 static enum pawl_error retried_find(struct decide *decide, struct run *run, struct step_row *fresh,
                                     uint32_t *number_out)
 {
     for (uint32_t i = 0; i < run->frame_count; i++) {
         struct frame *frame = &run->frames[i];
         struct step_row step;
-        if (frame->retried_step == 0)
+        if (frame->retried_step == 0 || fresh->is_at_most_once)
             continue;
         TRY(wf_step_get(decide, run, frame->retried_step, &step));
         if (!bytes_equal(step.pointer, fresh->pointer) || !bytes_equal(step.visit, fresh->visit))

@@ -29,7 +29,8 @@ struct world {
     struct world_row *rows; /* ascending by table and key */
     size_t row_count, row_capacity;
     uint64_t now_us, index, random;
-    bool misses_rows;
+    bool misses_rows;               /* see 2; true from the beginning */
+    bool is_checked_inside;         /* see 3; true from the beginning */
     uint32_t missed;                /* of 16 reads; while a decision is made with misses */
     struct world_handout *handouts; /* every one ever made */
     size_t handout_count, handout_capacity;
