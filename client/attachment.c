@@ -111,10 +111,22 @@ static bool is_attach_wanted(const struct client_core *core, const struct link *
            attachment->connection != link->connection;
 }
 
+/* What the old session holds is void: its leases end with its goodbye, or, if that was lost, when
+ * its time is over. A hand-out of it that was forgotten here must never come again under its fence.
+ */
+static void session_renew(struct client_core *core)
+{
+    for (size_t i = 0; i < sizeof core->session.byte; i++)
+        core->session.byte[i] = (uint8_t)core_random(core, 256);
+    core->offer.is_goodbye_due = false;
+}
+
 static void attach(struct client_core *core, struct link *link)
 {
     struct attachment *attachment = &core->attachment;
     attachment_leave(core, 0);
+    if (core->offer.is_goodbye_due)
+        session_renew(core);
     struct msg_attach message = {
         .partition = PARTITION_FIRST,
         .term = core->leader.term,
@@ -294,10 +306,14 @@ void goodbye_send(struct client_core *core)
     offer->credit = 0;
     offer->type_count = 0;
     core->held.count = 0;
-    offer->is_goodbye_due = core->attachment.state != ATTACHMENT_HELD ||
-                            !outbox_send(&core->outbox, core->attachment.connection, FRAME_GOODBYE,
-                                         &schema_goodbye, &message);
-    if (!offer->is_goodbye_due)
-        attachment_retry(
-            core); /* the session has ended there; what is still asked begins a new one */
+    if (core->attachment.state == ATTACHMENT_ASKED) {
+        offer->is_goodbye_due = true; /* said once it is attached */
+        return;
+    }
+    struct link *link = link_find(core, core->attachment.connection);
+    if (core->attachment.state == ATTACHMENT_HELD && link != NULL &&
+        !outbox_send(&core->outbox, link->connection, FRAME_GOODBYE, &schema_goodbye, &message))
+        link_close(core, link, "out of memory");
+    session_renew(core);
+    attachment_retry(core); /* what is still asked begins a new session */
 }

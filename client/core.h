@@ -9,7 +9,8 @@
  *    is held.
  * 4. After its deadline a request that may have taken effect is answered PAWL_E_TIMEOUT (unknown), one that never
  *    did by what stood in its way: PAWL_E_NO_LEADER, PAWL_E_NOT_BOOTSTRAPPED, PAWL_E_BUSY or PAWL_E_NOT_READY.
- * 5. One session per core: its id is drawn by the caller, random, never stored.
+ * 5. One session at a time: its id is drawn by the caller, random, never stored. A goodbye ends it; the next one's id
+ *    follows from the seed.
  *
  * Source: docs/architecture.md, "Attachment".
  */
@@ -24,7 +25,7 @@ struct client_options {
     struct bytes nodes;    /* "host:port,host:port"; client addresses */
     struct bytes name;     /* of the program */
     struct id128 session;  /* fresh random */
-    uint64_t seed;         /* of the reconnect jitter */
+    uint64_t seed;         /* random; of the reconnect jitter and of later sessions */
 };
 
 /* A request to send: its body is encoded already. */

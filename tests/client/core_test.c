@@ -34,12 +34,16 @@ static void say(struct rig *rig, const char *format, ...)
     buffer_append(&rig->film, line, strlen(line));
 }
 
+static const struct id128 first_session = {{1}};
+
 static void say_attach(struct rig *rig, struct bytes body)
 {
     struct msg_attach attach;
     assert_int_equal(codec_decode(&schema_attach, body, &rig->arena, &attach, NULL), PAWL_OK);
     say(rig, "attach %llu term %llu credit %u", (unsigned long long)attach.attachment,
         (unsigned long long)attach.term, attach.credit);
+    if (!id128_equal(attach.session, first_session))
+        say(rig, " in a new session");
     const struct bytes *type = attach.types.elements;
     for (size_t i = 0; i < attach.types.count; i++)
         say(rig, " %.*s", (int)type[i].size, (const char *)type[i].data);
@@ -156,7 +160,7 @@ static void rig_open(struct rig *rig, const char *nodes)
 {
     struct pawl_diag diag;
     const struct client_options options = {
-        .nodes = bytes_string(nodes), .name = BYTES_LITERAL("test"), .session = {{1}}, .seed = 1};
+        .nodes = bytes_string(nodes), .name = BYTES_LITERAL("test"), .session = first_session, .seed = 1};
     *rig = (struct rig){.now_ms = 1000};
     assert_int_equal(client_new(&options, rig->now_ms, &rig->core, &diag), PAWL_OK);
 }
@@ -630,7 +634,7 @@ static void test_goodbye_ends_the_session_and_a_new_offer_begins_another(void **
     hear_attached(&rig, 1, 5, 2, PAWL_OK);
     expect(&rig, "1> goodbye\n");
     tick_due(&rig, 50);
-    expect(&rig, "1> attach 3 term 5 credit 0\n");
+    expect(&rig, "1> attach 3 term 5 credit 0 in a new session\n");
     hear_attached(&rig, 1, 5, 3, PAWL_OK);
     hear_handout(&rig, 1, 5, 2, 10);
     expect(&rig, "");
