@@ -67,6 +67,20 @@ static enum pawl_error result_of_run(struct sim *sim, uint64_t index, struct id1
     return ask_target(sim, index, REQUEST_RESULT, &target, &answer);
 }
 
+static bool fences_equal(const struct msg_fence *a, const struct msg_fence *b)
+{
+    return a->term == b->term && a->index == b->index && a->ordinal == b->ordinal;
+}
+
+/* The session that was handed this fence. */
+static struct id128 session_of(const struct ledger *ledger, const struct msg_fence *fence)
+{
+    for (size_t i = 0; i < ledger->receipt_count; i++)
+        if (fences_equal(&ledger->receipts[i].fence, fence))
+            return ledger->receipts[i].session;
+    return (struct id128){0};
+}
+
 static bool is_handed_out(struct sim *sim, uint64_t index, struct id128 session,
                           const struct msg_fence *fence)
 {
@@ -106,7 +120,6 @@ size_t ledger_invoke(struct sim *sim, uint32_t host, const struct client_request
         .kind = request->kind,
         .request = request->request,
         .fence = request->fence,
-        .session = sim->hosts[host].session,
         .invoked_us = sim->events.now_us,
         .floor_index = ledger->heard_index,
     };
@@ -210,7 +223,7 @@ static void report_accepted(struct sim *sim, const struct operation *operation,
     totals_count(&sim->totals, TOTAL_REPORTS);
     *completion_add(ledger) = (struct completion){
         .run = report.run, .step = report.step, .fence = report.fence, .outcome = report.outcome};
-    if (is_handed_out(sim, answer->index, operation->session, &report.fence))
+    if (is_handed_out(sim, answer->index, session_of(ledger, &report.fence), &report.fence))
         sim_fail(sim, "P3", "a report was acknowledged as of %llu, but its step is still out",
                  (ull)answer->index);
 }
@@ -221,7 +234,8 @@ static void report_refused(struct sim *sim, const struct operation *operation,
 {
     totals_count(&sim->totals, TOTAL_REPORTS_STALE);
     if (answer->error == PAWL_E_STALE && answer->index > 0 &&
-        is_handed_out(sim, answer->index, operation->session, &operation->fence))
+        is_handed_out(sim, answer->index, session_of(&sim->ledger, &operation->fence),
+                      &operation->fence))
         sim_fail(sim, "P4", "a report was refused as stale as of %llu, but its step was still out",
                  (ull)answer->index);
 }
@@ -268,11 +282,6 @@ void ledger_answer(struct sim *sim, size_t number, const struct client_output *a
 }
 
 /* ---- hand-outs ---- */
-
-static bool fences_equal(const struct msg_fence *a, const struct msg_fence *b)
-{
-    return a->term == b->term && a->index == b->index && a->ordinal == b->ordinal;
-}
 
 static void receipt_compare(struct sim *sim, const struct receipt *earlier,
                             const struct receipt *receipt)
