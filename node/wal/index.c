@@ -86,13 +86,18 @@ static enum pawl_error mark_save(struct wal_index *index, uint64_t from)
     return PAWL_OK;
 }
 
+static void runs_drop_from(struct wal_index *index, uint64_t from)
+{
+    while (index->run_count > 0 && index->runs[index->run_count - 1].first >= from)
+        index->run_count--;
+}
+
 static void places_drop_from(struct wal_index *index, uint64_t from)
 {
     if (from > wal_index_last(index))
         return;
     index->count = (size_t)(from - index->base_index - 1);
-    while (index->run_count > 0 && index->runs[index->run_count - 1].first >= from)
-        index->run_count--;
+    runs_drop_from(index, from);
 }
 
 enum pawl_error wal_index_truncate(struct wal_index *index, uint64_t from)
@@ -192,6 +197,7 @@ static void mark_restore(struct wal_index *index)
     memcpy(index->places + index->begin + kept_count, mark->saved,
            (index->count - kept_count) * sizeof *mark->saved);
     memcpy(index->runs, mark->runs, mark->run_count * sizeof *mark->runs);
+    runs_drop_from(index, mark->last + 1); /* they were saved with entries newer than the mark */
 }
 
 void wal_index_rollback(struct wal_index *index)
