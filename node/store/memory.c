@@ -6,10 +6,10 @@
 #include "node/store/memory_rows.h"
 #include "proto/limits.h"
 
-/* About one bucket for each row that the clean copies may come to. */
+/* About two buckets for each row that the clean copies may come to. */
 static size_t buckets_for(size_t clean_bytes_max)
 {
-    const size_t row_bytes = 256, count_max = (size_t)1 << 24;
+    const size_t row_bytes = 128, count_max = (size_t)1 << 24;
     size_t count = 1024;
     while (count < count_max && count < clean_bytes_max / row_bytes)
         count *= 2;
@@ -42,17 +42,6 @@ struct memory *memory_new(const struct memory_options *options)
     return NULL;
 }
 
-static void row_free(struct memory_row *row)
-{
-    while (row->newest != NULL) {
-        struct memory_version *version = row->newest;
-        row->newest = version->older;
-        if (version != memory_row_nest(row))
-            free(version);
-    }
-    free(row);
-}
-
 void memory_free(struct memory *memory)
 {
     if (memory == NULL)
@@ -61,13 +50,15 @@ void memory_free(struct memory *memory)
         while (memory->buckets[i] != NULL) {
             struct memory_row *row = memory->buckets[i];
             memory->buckets[i] = row->chain;
-            row_free(row);
+            memory_row_release(memory, row);
         }
     }
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         row_tree_done(&memory->trees[i]);
         ranges_done(&memory->ranges[i]);
     }
+    pool_done(&memory->pool);
+    free(memory->dirty.slots);
     free(memory->buckets);
     free(memory);
 }
@@ -125,8 +116,12 @@ static void row_evict(struct memory *memory, struct memory_row *row)
 static void evict(struct memory *memory, uint64_t used)
 {
     while (memory->clean_bytes > memory->options.clean_bytes_max && memory->used_oldest != NULL &&
-           memory->used_oldest->used <= used)
+           memory->used_oldest->used <= used) {
+        const struct memory_row *next = memory->used_oldest->used_after;
+        if (next != NULL)
+            __builtin_prefetch(next->used_after);
         row_evict(memory, memory->used_oldest);
+    }
 }
 
 static bool write_is_sound(const struct row_write *write)
@@ -141,14 +136,11 @@ static bool write_one(struct memory *memory, uint64_t index, const struct row_wr
     struct memory_row *row = memory_row_ensure(memory, write->table, write->key, value.size);
     if (row == NULL)
         return false;
-    struct memory_version *same_entry = row->newest;
     if (!memory_version_push(memory, row, index, write->is_deleted, value)) {
         if (row->newest == NULL)
             memory_row_forget(memory, row);
         return false;
     }
-    if (same_entry != NULL && same_entry->index == index)
-        memory_version_remove(memory, same_entry);
     return write->is_deleted || memory_row_list(memory, row);
 }
 
@@ -156,7 +148,7 @@ enum pawl_error memory_write(struct memory *memory, uint64_t index, const struct
                              size_t write_count)
 {
     assert(index > memory->committed);
-    assert(memory->dirty_last == NULL || index >= memory->dirty_last->index);
+    assert(memory->dirty.count == 0 || index >= memory_dirty_last(memory)->index);
     for (size_t i = 0; i < write_count; i++)
         if (!write_is_sound(&writes[i]))
             return PAWL_E_INVALID;
@@ -174,9 +166,11 @@ void memory_commit(struct memory *memory, uint64_t index)
 
 void memory_drop_head(struct memory *memory)
 {
-    while (memory->dirty_last != NULL && memory->dirty_last->index > memory->committed) {
-        struct memory_row *row = memory->dirty_last->row;
-        memory_version_remove(memory, memory->dirty_last);
+    struct memory_version *version;
+    while ((version = memory_dirty_last(memory)) != NULL && version->index > memory->committed) {
+        struct memory_row *row = version->row;
+        memory_dirty_take_last(memory);
+        memory_version_remove(memory, version);
         if (row->newest == NULL)
             memory_row_forget(memory, row);
         else
@@ -240,13 +234,17 @@ enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena 
 {
     assert(index >= memory->flushed && index <= memory->committed);
     size_t count = 0;
-    struct sealed *sealed = arena_array(arena, memory->dirty_count, sizeof *sealed);
+    struct sealed *sealed = arena_array(arena, memory->dirty.count, sizeof *sealed);
     if (sealed == NULL)
         return PAWL_E_NO_MEMORY;
-    const struct memory_version *version = memory->dirty_first;
-    for (; version != NULL && version->index <= index; version = version->after)
+    for (size_t i = 0; i < memory->dirty.count; i++) {
+        const struct memory_version *version = memory_dirty_at(memory, i);
+        memory_dirty_prefetch(memory, i);
+        if (version->index > index)
+            break;
         if (is_sealed(memory, index, version))
             sealed[count++] = (struct sealed){version->row->table, version->row->prefix, version};
+    }
     qsort(sealed, count, sizeof *sealed, sealed_order);
     struct row_write *writes = arena_array(arena, count, sizeof *writes);
     if (writes == NULL)
@@ -259,7 +257,8 @@ enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena 
     return PAWL_OK;
 }
 
-/* The version is in the store, and it is the row's newest there. */
+/* The version is in the store, and it is the row's newest there. The journal is read from the
+ * store, so no copy of it is kept. */
 static void version_became_clean(struct memory *memory, struct memory_version *version)
 {
     struct memory_row *row = version->row;
@@ -267,6 +266,10 @@ static void version_became_clean(struct memory *memory, struct memory_version *v
         memory_version_remove(memory, version->older);
     if (version->newer != NULL)
         return;
+    if (row->table == TABLE_JOURNAL) {
+        row_evict(memory, row);
+        return;
+    }
     struct range *range =
         version->is_deleted ? ranges_find(&memory->ranges[row->table], memory_row_key(row)) : NULL;
     if (range == NULL) {
@@ -282,9 +285,10 @@ void memory_flushed(struct memory *memory, uint64_t index)
 {
     assert(index >= memory->flushed && index <= memory->committed);
     memory->flushed = index;
-    while (memory->dirty_first != NULL && memory->dirty_first->index <= index) {
-        struct memory_version *version = memory->dirty_first;
-        memory_version_unlink_dirty(memory, version);
+    while (memory->dirty.count > 0 && memory_dirty_at(memory, 0)->index <= index) {
+        struct memory_version *version = memory_dirty_at(memory, 0);
+        memory_dirty_prefetch(memory, 0);
+        memory_dirty_take_first(memory);
         bool is_superseded = version->newer != NULL && version->newer->index <= index;
         if (!is_superseded)
             version_became_clean(memory, version);

@@ -1,15 +1,16 @@
 /* Rows in memory, over the store: clean copies, the window (committed, not flushed) and the head
  * (the leader's own entries, not committed).
  *
- * 1. Every version of a row carries the index that wrote it. Committing is a moved mark, dropping
- * the head removes versions above it, flushing turns the newest version up to G into a clean copy.
+ * 1. Every version of a row carries the index that wrote it. Committing is a moved mark,
+ *    dropping the head removes versions above it, a flush makes the newest version up to G a
+ *    clean copy.
  * 2. A read never guesses: a row is found, known to be absent, or PAWL_E_NOT_LOADED with what is
- * missing noted.
+ *    missing noted.
  * 3. Absence is known inside covered ranges and for keys that were loaded or deleted one by one.
- * 4. A load is labelled with the index of its snapshot; one that is older than the last drop is
- * refused.
- * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; window and head never
- * are.
+ * 4. A load is labelled with the index of its snapshot; one that is older than what memory has
+ *    forgotten is refused.
+ * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; those of the
+ *    journal, which no decision reads, at once. Window and head never are.
  *
  * One thread: the replica loop. No I/O. One struct per partition.
  */

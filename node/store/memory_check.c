@@ -75,18 +75,13 @@ static void used_check(const struct memory *memory, const struct totals *totals)
 
 static void dirty_check(const struct memory *memory, const struct totals *totals)
 {
-    size_t count = 0;
-    const struct memory_version *before = NULL;
-    const struct memory_version *at = memory->dirty_first;
-    for (; at != NULL; at = at->after) {
-        assert(at->before == before);
-        assert(at->index > memory->flushed);
-        assert(before == NULL || before->index <= at->index);
-        before = at;
-        count++;
+    uint64_t before = memory->flushed + 1;
+    for (size_t i = 0; i < memory->dirty.count; i++) {
+        const struct memory_version *at = memory_dirty_at(memory, i);
+        assert(at->index >= before);
+        before = at->index;
     }
-    assert(memory->dirty_last == before);
-    assert(count == totals->dirty_count && count == memory->dirty_count);
+    assert(memory->dirty.count == totals->dirty_count);
 }
 
 static void tables_check(const struct memory *memory, const struct totals *totals)

@@ -110,13 +110,19 @@ struct memory_row *memory_row_find(const struct memory *memory, enum row_table t
     return bucket_find(memory, hash_of(memory->options.hash_seed, table, key), table, key);
 }
 
+/* A row with its key and its nest. */
+static size_t row_block_bytes(size_t key_bytes, size_t value_bytes)
+{
+    const size_t align = alignof(struct memory_version);
+    size_t head = (sizeof(struct memory_row) + key_bytes + align - 1) / align * align;
+    return head + sizeof(struct memory_version) + value_bytes;
+}
+
 static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row_table table,
                                   struct bytes key, size_t value_bytes)
 {
-    const size_t align = alignof(struct memory_version);
-    size_t nest_bytes = sizeof(struct memory_version) + value_bytes;
-    size_t bytes = (sizeof(struct memory_row) + key.size + align - 1) / align * align + nest_bytes;
-    struct memory_row *row = malloc(bytes);
+    size_t bytes = row_block_bytes(key.size, value_bytes);
+    struct memory_row *row = pool_alloc(&memory->pool, bytes);
     if (row == NULL)
         return NULL;
     *row = (struct memory_row){
@@ -159,6 +165,11 @@ void memory_row_unlist(struct memory *memory, struct memory_row *row)
     row->is_listed = false;
 }
 
+static void row_free(struct memory *memory, struct memory_row *row)
+{
+    pool_free(&memory->pool, row, row_block_bytes(row->key_size, row->nest_value_bytes));
+}
+
 void memory_row_forget(struct memory *memory, struct memory_row *row)
 {
     while (row->newest != NULL)
@@ -172,7 +183,18 @@ void memory_row_forget(struct memory *memory, struct memory_row *row)
     *place = row->chain;
     *bytes_counter(memory, row) -= row->bytes;
     memory->row_count--;
-    free(row);
+    row_free(memory, row);
+}
+
+void memory_row_release(struct memory *memory, struct memory_row *row)
+{
+    while (row->newest != NULL) {
+        struct memory_version *version = row->newest;
+        row->newest = version->older;
+        if (version != memory_row_nest(row))
+            pool_free(&memory->pool, version, sizeof *version + version->size);
+    }
+    row_free(memory, row);
 }
 
 void memory_row_touch(struct memory *memory, struct memory_row *row)
@@ -215,7 +237,7 @@ static struct memory_version *version_place(struct memory *memory, struct memory
         row->is_nest_taken = true;
         return memory_row_nest(row);
     }
-    struct memory_version *version = malloc(sizeof *version + value_bytes);
+    struct memory_version *version = pool_alloc(&memory->pool, sizeof *version + value_bytes);
     if (version != NULL)
         row_bytes_add(memory, row, sizeof *version + value_bytes);
     return version;
@@ -242,49 +264,84 @@ static void version_unplace(struct memory *memory, struct memory_version *versio
         row->is_nest_taken = false;
         return;
     }
-    row_bytes_take(memory, row, sizeof *version + version->size);
-    free(version);
+    size_t bytes = sizeof *version + version->size;
+    row_bytes_take(memory, row, bytes);
+    pool_free(&memory->pool, version, bytes);
+}
+
+static bool dirty_reserve(struct dirty_queue *dirty)
+{
+    if (dirty->count < dirty->capacity)
+        return true;
+    size_t capacity = dirty->capacity == 0 ? 256 : 2 * dirty->capacity;
+    struct memory_version **slots = malloc(capacity * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    for (size_t i = 0; i < dirty->count; i++)
+        slots[i] = dirty->slots[(dirty->first + i) & (dirty->capacity - 1)];
+    free(dirty->slots);
+    *dirty = (struct dirty_queue){.slots = slots, .capacity = capacity, .count = dirty->count};
+    return true;
 }
 
 static void dirty_append(struct memory *memory, struct memory_version *version)
 {
-    version->before = memory->dirty_last;
-    if (memory->dirty_last != NULL)
-        memory->dirty_last->after = version;
-    else
-        memory->dirty_first = version;
-    memory->dirty_last = version;
-    memory->dirty_count++;
+    struct dirty_queue *dirty = &memory->dirty;
+    dirty->slots[(dirty->first + dirty->count) & (dirty->capacity - 1)] = version;
+    dirty->count++;
 }
 
-void memory_version_unlink_dirty(struct memory *memory, struct memory_version *version)
+/* The versions of one entry stand together at the end. */
+static void dirty_exchange(struct memory *memory, const struct memory_version *old,
+                           struct memory_version *version)
 {
-    if (version->before != NULL)
-        version->before->after = version->after;
-    else
-        memory->dirty_first = version->after;
-    if (version->after != NULL)
-        version->after->before = version->before;
-    else
-        memory->dirty_last = version->before;
-    version->before = version->after = NULL;
-    memory->dirty_count--;
+    struct dirty_queue *dirty = &memory->dirty;
+    size_t at = dirty->first + dirty->count - 1;
+    while (dirty->slots[at & (dirty->capacity - 1)] != old)
+        at--;
+    dirty->slots[at & (dirty->capacity - 1)] = version;
 }
 
-bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
-                         bool is_deleted, struct bytes value)
+void memory_dirty_take_first(struct memory *memory)
 {
-    struct memory_version *version = version_new(memory, row, is_deleted, value);
-    if (version == NULL)
-        return false;
-    version->index = index;
+    assert(memory->dirty.count > 0);
+    memory->dirty.first = (memory->dirty.first + 1) & (memory->dirty.capacity - 1);
+    memory->dirty.count--;
+}
+
+void memory_dirty_take_last(struct memory *memory)
+{
+    assert(memory->dirty.count > 0);
+    memory->dirty.count--;
+}
+
+static void version_put_on_top(struct memory_row *row, struct memory_version *version)
+{
     version->older = row->newest;
     if (row->newest != NULL)
         row->newest->newer = version;
     else
         row->oldest = version;
     row->newest = version;
-    dirty_append(memory, version);
+}
+
+bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
+                         bool is_deleted, struct bytes value)
+{
+    if (!dirty_reserve(&memory->dirty))
+        return false;
+    struct memory_version *version = version_new(memory, row, is_deleted, value);
+    if (version == NULL)
+        return false;
+    version->index = index;
+    struct memory_version *top = row->newest;
+    version_put_on_top(row, version);
+    if (top != NULL && top->index == index) {
+        dirty_exchange(memory, top, version);
+        memory_version_remove(memory, top);
+    } else {
+        dirty_append(memory, version);
+    }
     memory_row_settle(memory, row);
     return true;
 }
@@ -308,9 +365,6 @@ bool memory_version_put_under(struct memory *memory, struct memory_row *row, boo
 void memory_version_remove(struct memory *memory, struct memory_version *version)
 {
     struct memory_row *row = version->row;
-    bool is_dirty = version->before != NULL || memory->dirty_first == version;
-    if (is_dirty)
-        memory_version_unlink_dirty(memory, version);
     if (version->newer != NULL)
         version->newer->older = version->older;
     else

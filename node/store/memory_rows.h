@@ -1,13 +1,14 @@
 /* Inside memory: a row with its versions, and the lists and indexes that hold it.
  *
- * 1. A row has at least one version, newest first. At most one of them, the oldest, is clean (index
- * <= flushed).
- * 2. A row whose newest version is clean stands in the list of use; every version that is not clean
- * stands in the list of dirty versions, ascending by index.
- * 3. A row comes with a nest, the place of its first version: most rows never have more than one at
- * a time.
- * 4. A row outside its table's tree (is_listed false) is deleted at every level that can be read,
- * so scans lose nothing; they take rows deleted for good out of the tree as they meet them.
+ * 1. A row has at least one version, newest first. At most one of them, the oldest, is clean
+ *    (index <= flushed).
+ * 2. A row whose newest version is clean stands in the list of use; every version that is not
+ *    clean stands in the queue of dirty versions, ascending by index.
+ * 3. A row comes with a nest, the place of its first version: most rows never have more than one
+ *    at a time.
+ * 4. A row outside its table's tree (is_listed false) is deleted at every level that can be
+ *    read, so scans lose nothing; they take rows deleted for good out of the tree as they meet
+ *    them.
  *
  * Only the files of memory include this.
  */
@@ -17,12 +18,12 @@
 #include <stdalign.h>
 
 #include "node/store/memory.h"
+#include "node/store/pool.h"
 #include "node/store/ranges.h"
 #include "node/store/row_tree.h"
 
 struct memory_version {
-    struct memory_version *newer, *older;  /* of the same row */
-    struct memory_version *before, *after; /* in the list of dirty versions */
+    struct memory_version *newer, *older; /* of the same row */
     struct memory_row *row;
     uint64_t index; /* that wrote it; 0: it was loaded */
     uint32_t size;
@@ -48,6 +49,14 @@ struct memory_row {
     uint8_t key[]; /* then the nest */
 };
 
+/* The versions of window and head, ascending by index: pushed at the end, flushed from the front,
+ * dropped from the end. */
+struct dirty_queue {
+    struct memory_version **slots;
+    size_t capacity; /* a power of two, or 0 */
+    size_t first, count;
+};
+
 struct memory {
     struct memory_options options;
     uint64_t flushed, committed;
@@ -59,8 +68,9 @@ struct memory {
     struct row_tree trees[TABLE_COUNT];
     struct range_list ranges[TABLE_COUNT];
     struct memory_row *used_oldest, *used_newest;
-    struct memory_version *dirty_first, *dirty_last;
-    size_t row_count, version_count, dirty_count;
+    struct dirty_queue dirty;
+    struct pool pool; /* of rows and versions */
+    size_t row_count, version_count;
     size_t clean_bytes, dirty_bytes;
 };
 
@@ -104,14 +114,40 @@ void memory_row_touch(struct memory *memory, struct memory_row *row);
 /* Set is_clean by the newest version, and stand in the list of use or not. */
 void memory_row_settle(struct memory *memory, struct memory_row *row);
 
-/* A new version at the top (dirty), or at the bottom (a clean copy). False: no memory. */
+/* The i-th of the dirty versions; i below their count. */
+static inline struct memory_version *memory_dirty_at(const struct memory *memory, size_t i)
+{
+    return memory->dirty.slots[(memory->dirty.first + i) & (memory->dirty.capacity - 1)];
+}
+
+/* On a walk over the dirty versions, bring near what comes next: they are scattered over memory. */
+static inline void memory_dirty_prefetch(const struct memory *memory, size_t i)
+{
+    enum { VERSION_AHEAD = 12, ROW_AHEAD = 6 };
+    if (i + VERSION_AHEAD < memory->dirty.count)
+        __builtin_prefetch(memory_dirty_at(memory, i + VERSION_AHEAD));
+    if (i + ROW_AHEAD < memory->dirty.count)
+        __builtin_prefetch(memory_dirty_at(memory, i + ROW_AHEAD)->row);
+}
+
+/* The newest of them; NULL: none. */
+static inline struct memory_version *memory_dirty_last(const struct memory *memory)
+{
+    return memory->dirty.count == 0 ? NULL : memory_dirty_at(memory, memory->dirty.count - 1);
+}
+
+/* A new version at the top (dirty), or at the bottom (a clean copy). The one at the top takes the
+ * place of the top version when that is of the same index. False: no memory. */
 bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
                          bool is_deleted, struct bytes value);
 bool memory_version_put_under(struct memory *memory, struct memory_row *row, bool is_deleted,
                               struct bytes value);
-/* Remove one version; the row may be left without any. */
+/* Remove one version, which must not be dirty; the row may be left without any. */
 void memory_version_remove(struct memory *memory, struct memory_version *version);
-/* Out of the list of dirty versions. */
-void memory_version_unlink_dirty(struct memory *memory, struct memory_version *version);
+/* Take the oldest dirty version, or the newest, out of the queue. */
+void memory_dirty_take_first(struct memory *memory);
+void memory_dirty_take_last(struct memory *memory);
+/* Give the memory of a row with all its versions back, nothing else. */
+void memory_row_release(struct memory *memory, struct memory_row *row);
 
 #endif

@@ -3,7 +3,7 @@
  * 1. Ranges are half open, ascending, apart (two that touch are one) and never empty.
  * 2. An end of size 0 is the table's end; a begin of size 0 is its beginning.
  * 3. Adding never fails for want of count: past MEMORY_RANGES_MAX the caller drops the one used
- * longest ago.
+ *    longest ago.
  */
 #ifndef PAWL_NODE_RANGES_H
 #define PAWL_NODE_RANGES_H

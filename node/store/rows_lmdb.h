@@ -1,11 +1,11 @@
 /* The rows port over LMDB: the checkpoint of a real node.
  *
- * 1. One environment in one directory; each (partition, table) is a named database, so that tables
- * whose keys rise are appended to. The marks and sums of all partitions are a database of their
- * own.
+ * 1. One environment in one directory; each (partition, table) is a named database, so that
+ *    tables whose keys rise are appended to. The marks and sums of all partitions are a database
+ *    of their own.
  * 2. A flush is one transaction, synced when it returns. No MDB_NOSYNC, no MDB_WRITEMAP.
- * 3. Every value ends with a check of itself and of its place, so that damage is found where it is
- * read.
+ * 3. Every value ends with a check of itself and of its place, so that damage is found where it
+ *    is read.
  * 4. A directory must not be opened twice in one process, nor used after a fork.
  *
  * Source: lmdb.h of LMDB 0.9.24.

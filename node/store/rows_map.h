@@ -1,9 +1,9 @@
 /* The rows port over sorted maps in memory: the store of a simulated node.
  *
- * 1. The state is the last flush. Pages of rows are shared between flushes and never change, so a
- * snapshot, a clone and a crash cost nothing.
- * 2. A crash loses no flush that was reported and keeps none that was not begun: to crash is to go
- * on with the same map.
+ * 1. The state is the last flush. Pages of rows are shared between flushes and never change, so
+ *    a snapshot, a clone and a crash cost nothing.
+ * 2. A crash loses no flush that was reported and keeps none that was not begun: to crash is to
+ *    go on with the same map.
  * 3. One thread.
  */
 #ifndef PAWL_NODE_ROWS_MAP_H

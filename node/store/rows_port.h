@@ -4,7 +4,7 @@
  * 1. A flush is atomic and durable: after a crash the store is exactly as of one flush.
  * 2. A snapshot shows one flush, whatever is flushed meanwhile.
  * 3. flush is called by one thread (the store thread); snapshots by any, one thread each. Both
- * block.
+ *    block.
  */
 #ifndef PAWL_NODE_ROWS_PORT_H
 #define PAWL_NODE_ROWS_PORT_H

@@ -1,8 +1,8 @@
 /* Sums of rows: what nodes compare to find silent differences.
  *
  * 1. A row's hash is BLAKE2b-128 under the cluster's key over table, key size, key and value.
- * 2. A table's sum is the sum of its rows' hashes mod 2^128: it does not depend on order or on the
- * past.
+ * 2. A table's sum is the sum of its rows' hashes mod 2^128: it does not depend on order or on
+ *    the past.
  */
 #ifndef PAWL_NODE_ROWS_SUM_H
 #define PAWL_NODE_ROWS_SUM_H

@@ -8,6 +8,13 @@
 
 static const struct bytes no_bytes = {NULL, 0};
 
+/* The journal is among them: it is evicted as soon as it is flushed. */
+static enum row_table table_of(size_t table)
+{
+    static const enum row_table tables[MODEL_TABLES] = {TABLE_STEP, TABLE_READY, TABLE_JOURNAL};
+    return tables[table];
+}
+
 static struct bytes model_key_bytes(const struct model_key *key)
 {
     return bytes_of(key->key, key->key_size);
@@ -102,8 +109,8 @@ static void store_check(struct model *model)
             const struct model_key *key = &model->keys[table][i];
             const struct model_change *change = key_at(key, index);
             struct bytes value;
-            enum pawl_error error = model->rows.get(
-                model->rows.self, snapshot, (enum row_table)table, model_key_bytes(key), &value);
+            enum pawl_error error = model->rows.get(model->rows.self, snapshot, table_of(table),
+                                                    model_key_bytes(key), &value);
             assert_int_equal(error, change == NULL ? PAWL_E_NOT_FOUND : PAWL_OK);
             assert_true(change == NULL || bytes_equal(value, change_value(change)));
         }
@@ -130,7 +137,7 @@ static void store_fill(struct model *model)
                 continue;
             struct model_key *key = &model->keys[table][i];
             key_change(model, key, &(struct model_change){.index = 1, .size = 3, .value = "old"});
-            writes[count++] = (struct row_write){.table = (uint8_t)table,
+            writes[count++] = (struct row_write){.table = (uint8_t)table_of(table),
                                                  .key = model_key_bytes(key),
                                                  .value = BYTES_LITERAL("old")};
         }
@@ -142,7 +149,8 @@ static void store_fill(struct model *model)
 
 void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool is_store_empty)
 {
-    *model = (struct model){.options = {.clean_bytes_max = clean_bytes_max, .hash_seed = seed}};
+    *model = (struct model){.table_count = MODEL_TABLES,
+                            .options = {.clean_bytes_max = clean_bytes_max, .hash_seed = seed}};
     random_seed(&model->random, seed);
     keys_draw(model);
     model->map = rows_map_new(&(struct rows_map_options){.partition_count = 1});
@@ -175,7 +183,7 @@ void model_close(struct model *model)
 
 static struct model_key *key_any(struct model *model, size_t *table_out)
 {
-    *table_out = (size_t)random_below(&model->random, MODEL_TABLES);
+    *table_out = (size_t)random_below(&model->random, model->table_count);
     return &model->keys[*table_out][random_below(&model->random, MODEL_KEYS)];
 }
 
@@ -199,7 +207,7 @@ static void step_write(struct model *model)
         struct model_key *key = key_any(model, &table);
         change_draw(model, index, &changes[i]);
         key_change(model, key, &changes[i]);
-        writes[i] = (struct row_write){.table = (uint8_t)table,
+        writes[i] = (struct row_write){.table = (uint8_t)table_of(table),
                                        .is_deleted = changes[i].is_deleted,
                                        .key = model_key_bytes(key),
                                        .value = change_value(&changes[i])};
@@ -301,7 +309,7 @@ static void step_restart(struct model *model)
                     const struct model_change *change = &key->changes[k];
                     if (change->index != index)
                         continue;
-                    struct row_write write = {.table = (uint8_t)table,
+                    struct row_write write = {.table = (uint8_t)table_of(table),
                                               .is_deleted = change->is_deleted,
                                               .key = model_key_bytes(key),
                                               .value = change_value(change)};
@@ -381,15 +389,14 @@ static void step_get(struct model *model)
     struct memory_reader reader = {.memory = model->memory, .level = level, .arena = &model->arena};
     struct view view = memory_view(&reader);
     struct bytes value;
-    enum pawl_error error =
-        view.get(view.self, (enum row_table)table, model_key_bytes(key), &value);
+    enum pawl_error error = view.get(view.self, table_of(table), model_key_bytes(key), &value);
     assert_true(reader.is_missing == (error == PAWL_E_NOT_LOADED));
     if (error != PAWL_E_NOT_LOADED) {
         assert_int_equal(error, change == NULL ? PAWL_E_NOT_FOUND : PAWL_OK);
         assert_true(change == NULL || bytes_equal(value, change_value(change)));
         return;
     }
-    assert_int_equal(reader.missing.table, table);
+    assert_int_equal(reader.missing.table, table_of(table));
     assert_false(reader.missing.is_range);
     assert_true(bytes_equal(reader.missing.begin, model_key_bytes(key)));
     model->missed_count++;
@@ -437,7 +444,7 @@ static void scan_compare(const struct model *model, size_t table, uint64_t index
 
 static void step_scan(struct model *model)
 {
-    size_t table = (size_t)random_below(&model->random, MODEL_TABLES);
+    size_t table = (size_t)random_below(&model->random, model->table_count);
     struct bytes begin = bound_draw(model, table), end = bound_draw(model, table);
     size_t row_max = (size_t)random_below(&model->random, 12);
     enum memory_level level =
@@ -447,14 +454,14 @@ static void step_scan(struct model *model)
     struct row rows[12];
     size_t count = 0;
     enum pawl_error error =
-        view.scan(view.self, (enum row_table)table, begin, end, row_max, rows, &count);
+        view.scan(view.self, table_of(table), begin, end, row_max, rows, &count);
     if (error == PAWL_OK) {
         scan_compare(model, table, level_index(model, level), begin, end, row_max, rows, count);
         return;
     }
     assert_int_equal(error, PAWL_E_NOT_LOADED);
     assert_true(reader.is_missing && reader.missing.is_range);
-    assert_int_equal(reader.missing.table, table);
+    assert_int_equal(reader.missing.table, table_of(table));
     assert_true(is_inside(reader.missing.begin, begin, end));
     assert_true(end.size == 0 ||
                 (reader.missing.end.size != 0 && bytes_compare(reader.missing.end, end) <= 0));
@@ -473,8 +480,8 @@ static void step_snapshot(struct model *model)
 /* Loaded though nothing was missed: a loader may come late, or bring more than was asked for. */
 static void step_load_unasked(struct model *model)
 {
-    size_t table = (size_t)random_below(&model->random, MODEL_TABLES);
-    struct memory_missing missing = {.table = (enum row_table)table, .is_range = true};
+    size_t table = (size_t)random_below(&model->random, model->table_count);
+    struct memory_missing missing = {.table = table_of(table), .is_range = true};
     missing.begin = bound_draw(model, table);
     missing.end = bound_draw(model, table);
     if (missing.end.size != 0 && bytes_compare(missing.begin, missing.end) >= 0)

@@ -2,7 +2,8 @@
  * under it, and a loader whose snapshots may be old.
  *
  * 1. Every read of memory is compared with the history: found, absent, or not loaded.
- * 2. Every flush is compared with the history: the store holds exactly what was true at its index.
+ * 2. Every flush is compared with the history: the store holds exactly what was true at its
+ *    index.
  * 3. memory_check runs after every step.
  */
 #ifndef PAWL_TESTS_MEMORY_MODEL_H
@@ -40,6 +41,7 @@ struct model {
     struct rows_map *map;
     struct rows_port rows;
     struct model_key keys[MODEL_TABLES][MODEL_KEYS]; /* ascending */
+    size_t table_count; /* how many tables the steps use; the last one is the journal */
     uint64_t flushed, committed, written;
     struct arena arena; /* of one step */
     struct arena sealed_arena;

@@ -497,6 +497,24 @@ static void test_memory_eviction_of_rising_keys_keeps_one_range_to_the_end(void 
     done(&fixture);
 }
 
+static void test_memory_journal_leaves_with_its_flush(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_with(&fixture, BIG, true, 0);
+    struct row_write writes[] = {
+        {.table = TABLE_JOURNAL, .key = BYTES_LITERAL("a"), .value = BYTES_LITERAL("event")},
+        {.table = TABLE_STEP, .key = BYTES_LITERAL("a"), .value = BYTES_LITERAL("step")},
+    };
+    assert_int_equal(memory_write(fixture.memory, 1, writes, 2), PAWL_OK);
+    memory_commit(fixture.memory, 1);
+    assert_int_equal(memory_figures(fixture.memory).row_count, 2);
+    memory_flushed(fixture.memory, 1);
+    assert_int_equal(memory_figures(fixture.memory).row_count, 1);
+    EXPECT_BOTH(&fixture, "a", "step");
+    done(&fixture);
+}
+
 static void test_memory_ranges_are_bounded_and_the_used_one_stays(void **state)
 {
     (void)state;
@@ -542,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_memory_eviction_is_by_use_and_never_touches_what_was_just_loaded),
         cmocka_unit_test(test_memory_eviction_of_the_last_row_keeps_the_absences_after_it),
         cmocka_unit_test(test_memory_eviction_of_rising_keys_keeps_one_range_to_the_end),
+        cmocka_unit_test(test_memory_journal_leaves_with_its_flush),
         cmocka_unit_test(test_memory_ranges_are_bounded_and_the_used_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
