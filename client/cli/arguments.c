@@ -157,7 +157,7 @@ static enum pawl_error option_take(int count, char *const *texts, int *at,
                                    struct arguments *arguments, struct pawl_diag *diag)
 {
     enum option option;
-    const char *value;
+    const char *value = NULL;
     TRY(option_find(texts[*at], &option, &value, diag));
     const struct option_row *row = &option_rows[option];
     if (row->value == NULL) {
