@@ -156,7 +156,7 @@ static enum pawl_error option_find(const char *text, enum option *option_out,
 static enum pawl_error option_take(int count, char *const *texts, int *at,
                                    struct arguments *arguments, struct pawl_diag *diag)
 {
-    enum option option;
+    enum option option = OPTION_HELP;
     const char *value = NULL;
     TRY(option_find(texts[*at], &option, &value, diag));
     const struct option_row *row = &option_rows[option];
