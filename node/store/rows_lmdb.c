@@ -10,11 +10,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "node/store/row_check.h"
 #include "node/store/rows_sum.h"
 
 enum {
     FORMAT = 1,
-    CHECK_BYTES = 8,
     STATE_TABLE = 0xff, /* in the checks of marks and sums */
     FINGERPRINT_BYTES = 16,
     FORMAT_BYTES = 4 + FINGERPRINT_BYTES,
@@ -39,13 +39,6 @@ struct rows_snapshot {
 struct state {
     struct rows_mark mark;
     struct rows_sum sums[TABLE_COUNT];
-};
-
-/* Where a value stands; part of its check. */
-struct place {
-    uint32_t partition;
-    uint8_t table;
-    struct bytes key;
 };
 
 static MDB_val val_of(struct bytes bytes)
@@ -87,45 +80,24 @@ static enum pawl_error fail(const struct rows_lmdb *store, int code, const char 
     return diag_fail(diag, error, "the store: %s: %s", what, mdb_strerror(code));
 }
 
-/* SipHash of the value under a key that is drawn from its place: damage and misplacement both show.
- */
-static void check_compute(const struct place *place, struct bytes value, uint8_t out[CHECK_BYTES])
-{
-    uint8_t where[5 + ROW_KEY_BYTES_MAX], key[crypto_shorthash_KEYBYTES] = "pawl row";
-    assert(place->key.size <= ROW_KEY_BYTES_MAX);
-    be32_put(where, place->partition);
-    where[4] = place->table;
-    memcpy(where + 5, place->key.data, place->key.size);
-    crypto_shorthash(key + 8, where, 5 + place->key.size, key);
-    crypto_shorthash(out, value.data, value.size, key);
-}
-
 /* The value without its check; false: damaged. */
-static bool value_open(const struct place *place, MDB_val stored, struct bytes *value_out)
+static bool value_open(const struct row_place *place, MDB_val stored, struct bytes *value_out)
 {
-    uint8_t check[CHECK_BYTES];
-    if (stored.mv_size < CHECK_BYTES || place->key.size > ROW_KEY_BYTES_MAX)
-        return false;
-    struct bytes value = bytes_of(stored.mv_data, stored.mv_size - CHECK_BYTES);
-    check_compute(place, value, check);
-    if (memcmp(check, value.data + value.size, CHECK_BYTES) != 0)
-        return false;
-    *value_out = value;
-    return true;
+    return row_check_open(place, val_bytes(stored), value_out);
 }
 
 /* Put a value with its check; flags as mdb_cursor_put takes them. */
-static int value_put(MDB_cursor *cursor, const struct place *place, struct bytes value,
+static int value_put(MDB_cursor *cursor, const struct row_place *place, struct bytes value,
                      unsigned flags)
 {
-    MDB_val key = val_of(place->key), room = {.mv_size = value.size + CHECK_BYTES};
+    MDB_val key = val_of(place->key), room = {.mv_size = value.size + ROW_CHECK_BYTES};
     int code = mdb_cursor_put(cursor, &key, &room, flags | MDB_RESERVE);
     if (code != 0)
         return code;
     uint8_t *out = room.mv_data;
     if (value.size > 0)
         memcpy(out, value.data, value.size);
-    check_compute(place, value, out + value.size);
+    row_check_compute(place, value, out + value.size);
     return 0;
 }
 
@@ -169,7 +141,7 @@ static enum pawl_error state_read(const struct rows_lmdb *store, MDB_txn *txn, u
 {
     uint8_t name[4];
     be32_put(name, partition);
-    struct place place = {partition, STATE_TABLE, bytes_of(name, sizeof name)};
+    struct row_place place = {partition, STATE_TABLE, bytes_of(name, sizeof name)};
     MDB_val key = val_of(place.key), stored;
     int code = mdb_get(txn, store->states, &key, &stored);
     if (code == MDB_NOTFOUND) {
@@ -190,7 +162,7 @@ static int state_write(const struct rows_lmdb *store, MDB_txn *txn, uint32_t par
     uint8_t name[4], encoded[STATE_BYTES];
     be32_put(name, partition);
     state_encode(state, encoded);
-    struct place place = {partition, STATE_TABLE, bytes_of(name, sizeof name)};
+    struct row_place place = {partition, STATE_TABLE, bytes_of(name, sizeof name)};
     MDB_cursor *cursor;
     int code = mdb_cursor_open(txn, store->states, &cursor);
     if (code != 0)
@@ -254,7 +226,7 @@ static bool flush_is_past_end(const struct flush *flush, struct bytes key)
 static enum pawl_error flush_put(struct flush *flush, const struct row_write *write, unsigned flags,
                                  struct pawl_diag *diag)
 {
-    struct place place = {flush->partition, write->table, write->key};
+    struct row_place place = {flush->partition, write->table, write->key};
     int code = value_put(flush->cursor, &place, write->value, flags);
     if (code != 0)
         return fail(flush->store, code, "writing a row", diag);
@@ -267,7 +239,7 @@ static enum pawl_error flush_put(struct flush *flush, const struct row_write *wr
 static enum pawl_error flush_replace(struct flush *flush, const struct row_write *write,
                                      MDB_val stored, struct pawl_diag *diag)
 {
-    struct place place = {flush->partition, write->table, write->key};
+    struct row_place place = {flush->partition, write->table, write->key};
     struct bytes old;
     if (!value_open(&place, stored, &old))
         return damaged("a row", diag);
@@ -414,7 +386,7 @@ static enum pawl_error lmdb_get(void *self, struct rows_snapshot *snapshot, enum
         return PAWL_E_NOT_FOUND;
     if (code != 0)
         return fail(store, code, "reading a row", NULL);
-    struct place place = {snapshot->partition, (uint8_t)table, key};
+    struct row_place place = {snapshot->partition, (uint8_t)table, key};
     return value_open(&place, stored, value_out) ? PAWL_OK : PAWL_E_CORRUPT;
 }
 
@@ -453,7 +425,7 @@ static bool scan_is_inside(const struct scan *scan)
 }
 
 static enum pawl_error scan_rows(const struct rows_lmdb *store, struct scan *scan,
-                                 struct place *place, size_t row_max, struct row *rows_out,
+                                 struct row_place *place, size_t row_max, struct row *rows_out,
                                  size_t *count_out)
 {
     size_t count = 0;
@@ -481,7 +453,7 @@ static enum pawl_error lmdb_scan(void *self, struct rows_snapshot *snapshot, enu
     int code = mdb_cursor_open(snapshot->txn, dbi, &scan.cursor);
     if (code != 0)
         return fail(store, code, "opening a table", NULL);
-    struct place place = {.partition = snapshot->partition, .table = (uint8_t)table};
+    struct row_place place = {.partition = snapshot->partition, .table = (uint8_t)table};
     enum pawl_error error = scan_rows(store, &scan, &place, row_max, rows_out, count_out);
     mdb_cursor_close(scan.cursor);
     return error;
@@ -543,7 +515,7 @@ static enum pawl_error format_check(struct rows_lmdb *store, MDB_txn *txn, struc
 {
     uint8_t own[FORMAT_BYTES];
     format_encode(store, own);
-    struct place place = {UINT32_MAX, STATE_TABLE, BYTES_LITERAL("format")};
+    struct row_place place = {UINT32_MAX, STATE_TABLE, BYTES_LITERAL("format")};
     MDB_cursor *cursor;
     int code = mdb_cursor_open(txn, store->states, &cursor);
     if (code != 0)

@@ -1,5 +1,6 @@
 /* What only the store on a disk can meet: damage, a full disk, other clusters, kills. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -396,23 +397,29 @@ static void test_rows_lmdb_full_disk_drops_the_flush_and_goes_on_with_room(void 
     scratch_remove(&fixture.scratch);
 }
 
-enum { KILL_ROWS = 50 };
+enum { FLUSH_ROWS = 50 };
 
-/* Flush i sets every row to i, and says so when it is done. */
+/* Flush i sets every row to i. */
+static enum pawl_error flush_number(struct fixture *fixture, uint64_t i)
+{
+    uint8_t keys[FLUSH_ROWS][8], value[8];
+    struct row_write writes[FLUSH_ROWS];
+    be64_put(value, i);
+    for (uint64_t k = 0; k < FLUSH_ROWS; k++) {
+        be64_put(keys[k], k);
+        writes[k] = (struct row_write){
+            .table = TABLE_VALUE, .key = bytes_of(keys[k], 8), .value = bytes_of(value, 8)};
+    }
+    struct rows_mark mark = {.index = i};
+    return fixture->rows.flush(fixture->rows.self, 0, &mark, writes, FLUSH_ROWS, NULL);
+}
+
+/* One flush after the other, each told of when it is done, until the process is killed. */
 static void flush_and_tell(struct fixture *fixture, int pipe)
 {
     open_usual(fixture);
     for (uint64_t i = mark_index(fixture) + 1;; i++) {
-        uint8_t keys[KILL_ROWS][8], value[8];
-        struct row_write writes[KILL_ROWS];
-        be64_put(value, i);
-        for (uint64_t k = 0; k < KILL_ROWS; k++) {
-            be64_put(keys[k], k);
-            writes[k] = (struct row_write){
-                .table = TABLE_VALUE, .key = bytes_of(keys[k], 8), .value = bytes_of(value, 8)};
-        }
-        struct rows_mark mark = {.index = i};
-        if (fixture->rows.flush(fixture->rows.self, 0, &mark, writes, KILL_ROWS, NULL) != PAWL_OK)
+        if (flush_number(fixture, i) != PAWL_OK)
             _exit(1);
         if (write(pipe, &i, sizeof i) != sizeof i)
             _exit(1);
@@ -423,7 +430,7 @@ static void whole_flush_expect(struct fixture *fixture, uint64_t index)
 {
     uint8_t value[8];
     be64_put(value, index);
-    for (uint64_t k = 0; k < KILL_ROWS; k++) {
+    for (uint64_t k = 0; k < FLUSH_ROWS; k++) {
         uint8_t key[8];
         be64_put(key, k);
         expect(fixture, bytes_of(key, 8), bytes_of(value, 8));
@@ -458,6 +465,54 @@ static void test_rows_lmdb_killed_in_a_flush_has_one_flush_whole(void **state)
     scratch_remove(&fixture.scratch);
 }
 
+enum { FLUSHES = 100, READERS = 3 };
+
+/* Every snapshot shows one whole flush; true in the end. */
+static void *read_until_last_flush(void *user)
+{
+    struct fixture *fixture = user;
+    struct rows_port *rows = &fixture->rows;
+    uint64_t index = 0;
+    while (index < FLUSHES) {
+        struct rows_snapshot *snapshot;
+        struct row found[FLUSH_ROWS];
+        size_t count;
+        if (rows->snapshot_open(rows->self, 0, &snapshot) != PAWL_OK)
+            return NULL;
+        index = rows->snapshot_mark(rows->self, snapshot).index;
+        if (rows->scan(rows->self, snapshot, TABLE_VALUE, bytes_of(NULL, 0), bytes_of(NULL, 0),
+                       false, FLUSH_ROWS, found, &count) != PAWL_OK)
+            return NULL;
+        if (count != (index == 0 ? 0 : FLUSH_ROWS))
+            return NULL;
+        for (size_t i = 0; i < count; i++)
+            if (be64_get(found[i].value.data) != index)
+                return NULL;
+        rows->snapshot_close(rows->self, snapshot);
+    }
+    return fixture;
+}
+
+static void test_rows_lmdb_snapshots_on_threads_show_whole_flushes(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    pthread_t readers[READERS];
+    scratch_make(&fixture.scratch);
+    open_usual(&fixture);
+    for (size_t i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_until_last_flush, &fixture), 0);
+    for (uint64_t i = 1; i <= FLUSHES; i++)
+        assert_int_equal(flush_number(&fixture, i), PAWL_OK);
+    for (size_t i = 0; i < READERS; i++) {
+        void *is_right;
+        assert_int_equal(pthread_join(readers[i], &is_right), 0);
+        assert_non_null(is_right);
+    }
+    rows_lmdb_close(fixture.store);
+    scratch_remove(&fixture.scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_rows_lmdb_too_many_snapshots_is_busy),
         cmocka_unit_test(test_rows_lmdb_reader_that_died_is_cleared),
         cmocka_unit_test(test_rows_lmdb_full_map_is_disk_full_and_drops_the_flush),
+        cmocka_unit_test(test_rows_lmdb_snapshots_on_threads_show_whole_flushes),
         cmocka_unit_test(test_rows_lmdb_killed_in_a_flush_has_one_flush_whole),
         cmocka_unit_test(test_rows_lmdb_full_disk_drops_the_flush_and_goes_on_with_room),
     };
