@@ -155,7 +155,7 @@ static enum pawl_error admit(const struct partition *partition, const struct com
 {
     const struct replica_options *options = &partition->replica->options;
     const size_t dirty_bytes = memory_figures(partition->memory).dirty_bytes;
-    if (is_new_work(command) && partition->is_out_of_space)
+    if (is_new_work(command) && space_is_out(partition))
         return PAWL_E_DISK_FULL;
     if (is_new_work(command) && dirty_bytes > options->window_bytes_busy)
         return PAWL_E_BUSY;

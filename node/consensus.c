@@ -374,6 +374,7 @@ static void consider_readmission(struct partition *partition, const struct msg_r
 static void observe(struct partition *partition, const struct msg_raft *message)
 {
     struct replica *replica = partition->replica;
+    space_heard(partition, message->from, message->free_bytes);
     cluster_clock_wall(&partition->clock, message->from, message->wall_us, replica->now_us);
     if (message->kind == RAFT_MSG_APPEND && message->term >= raft_current_term(partition->raft)) {
         cluster_clock_observe(&partition->clock, message->clock_us, replica->now_us);

@@ -91,10 +91,7 @@ static void note_space(struct partition *partition, const struct job *job)
 {
     if (job->flush.free_bytes != UINT64_MAX)
         partition->free_bytes = job->flush.free_bytes;
-    partition->is_out_of_space =
-        job->error == PAWL_E_DISK_FULL ||
-        (job->flush.free_bytes != UINT64_MAX &&
-         job->flush.free_bytes < partition->replica->options.free_bytes_low);
+    partition->is_store_full = job->error == PAWL_E_DISK_FULL;
 }
 
 void flush_done(struct partition *partition, struct job *job)

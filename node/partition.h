@@ -62,9 +62,9 @@ struct session {
     uint64_t attachment; /* the newest seen */
     uint64_t expires_us; /* monotonic; silent until then, it loses its leases */
     bool is_attached;
-    bool is_attaching;          /* attach seen before this leader was active; answered when it is */
-    bool is_lost;               /* its hand-outs are being taken back */
-    bool is_searching;          /* what was recorded for it is being loaded, to find what it misses */
+    bool is_attaching; /* attach seen before this leader was active; answered when it is */
+    bool is_lost;      /* its hand-outs are being taken back */
+    bool is_searching; /* what was recorded for it is being loaded, to find what it misses */
     struct attach_copy *attach; /* while is_attaching or is_searching */
 };
 
@@ -158,8 +158,13 @@ struct partition {
     uint64_t flush_due_us; /* 0: nothing dirty */
     uint64_t wanted_index; /* a snapshot reader waits for the store to have this; 0: none */
     uint64_t cut_index;
-    bool is_out_of_space;
-    uint64_t free_bytes;
+    bool is_store_full;  /* the last flush found no room */
+    uint64_t free_bytes; /* of this node's disk; UINT64_MAX: not known */
+    struct peer_space {
+        uint64_t node;
+        uint64_t free_bytes; /* as it said last */
+    } peer_spaces[MEMBERS_MAX];
+    size_t peer_space_count;
     uint64_t flush_retry_us;
 
     /* Totals */
@@ -250,6 +255,12 @@ void sessions_due(struct partition *partition);
 void sessions_resend(struct partition *partition);
 uint64_t sessions_deadline_us(const struct partition *partition);
 void sessions_extend(struct partition *partition, uint64_t gap_us);
+
+/* space.c: who has room on its disk */
+void space_heard(struct partition *partition, uint64_t node, uint64_t free_bytes);
+/* New work is refused: this node's store is full, or the worst node of the best quorum is below the
+ * low mark. */
+bool space_is_out(const struct partition *partition);
 
 /* flush.c: the checkpoint and the log's cut */
 void flush_due(struct partition *partition);

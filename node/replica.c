@@ -327,7 +327,7 @@ struct replica_status replica_status(const struct replica *replica)
                                    .clock_us = partition_clock_us(partition),
                                    .is_active = partition->is_active,
                                    .is_vote_withheld = partition->is_vote_withheld,
-                                   .is_out_of_space = partition->is_out_of_space,
+                                   .is_out_of_space = space_is_out(partition),
                                    .is_failed = partition->is_failed,
                                    .session_count = partition->session_count,
                                    .waiting_count = partition->waiting_count,
