@@ -4,9 +4,9 @@
 
 #include "tests/sim/must.h"
 
-struct frame *frame_new(uint8_t type, struct bytes body)
+struct packet *packet_new(uint8_t type, struct bytes body)
 {
-    struct frame *frame = must_alloc(sizeof *frame + body.size);
+    struct packet *frame = must_alloc(sizeof *frame + body.size);
     frame->type = type;
     frame->size = (uint32_t)body.size;
     if (body.size > 0)
@@ -14,9 +14,9 @@ struct frame *frame_new(uint8_t type, struct bytes body)
     return frame;
 }
 
-struct frame *frame_copy(const struct frame *frame)
+struct packet *packet_copy(const struct packet *frame)
 {
-    return frame_new(frame->type, frame_body(frame));
+    return packet_new(frame->type, packet_body(frame));
 }
 
 void events_done(struct events *events)

@@ -11,7 +11,7 @@
 
 #include "proto/bytes.h"
 
-enum event_kind {
+enum sim_event_kind {
     EVENT_NODE_BOOT,   /* target: node */
     EVENT_NODE_TURN,   /* target: node */
     EVENT_NODE_LANE,   /* target: node, detail: enum sim_lane; its jobs are through */
@@ -29,26 +29,26 @@ enum event_kind {
     EVENT_HEAL,        /* the fault phase is over */
 };
 
-struct frame; /* a heap block; the event owns it */
+struct packet; /* a heap block; the event owns it */
 
 struct event {
     uint64_t at_us;
     uint64_t sequence;
-    enum event_kind kind;
+    enum sim_event_kind kind;
     uint32_t life;
     uint64_t target, detail;
-    struct frame *frame;
+    struct packet *frame;
 };
 
-struct frame {
+struct packet {
     uint32_t size;
     uint8_t type;
     uint8_t data[];
 };
 
-struct frame *frame_new(uint8_t type, struct bytes body);
-struct frame *frame_copy(const struct frame *frame);
-static inline struct bytes frame_body(const struct frame *frame)
+struct packet *packet_new(uint8_t type, struct bytes body);
+struct packet *packet_copy(const struct packet *frame);
+static inline struct bytes packet_body(const struct packet *frame)
 {
     return (struct bytes){frame->data, frame->size};
 }

@@ -51,6 +51,7 @@ void host_boot(struct host *host)
     assert(error == PAWL_OK);
     host->life++;
     host->is_up = true;
+    host->is_leaving = false;
     host->tick_at_us = 0;
     host_input(host, &(struct client_input){.kind = CLIENT_IN_TICK});
     host->actor.begin(host->actor.self);
@@ -211,12 +212,12 @@ void host_dial_failed(struct sim *sim, uint32_t index, uint32_t slot)
     host_input(&sim->hosts[index], &(struct client_input){.kind = CLIENT_IN_CLOSED, .slot = slot});
 }
 
-void host_frame(struct sim *sim, uint32_t index, uint64_t connection, const struct frame *frame)
+void host_frame(struct sim *sim, uint32_t index, uint64_t connection, const struct packet *frame)
 {
     host_input(&sim->hosts[index], &(struct client_input){.kind = CLIENT_IN_FRAME,
                                                           .connection = connection,
                                                           .type = frame->type,
-                                                          .body = frame_body(frame)});
+                                                          .body = packet_body(frame)});
 }
 
 void host_connection_closed(struct sim *sim, uint32_t index, uint64_t connection)

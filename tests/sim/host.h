@@ -28,6 +28,7 @@ struct host {
     uint32_t index;
     uint32_t life;
     bool is_up;
+    bool is_leaving; /* has said goodbye: what it still reports is none of its business */
     struct client_core *core;
     struct random random;
     uint64_t tick_at_us; /* 0: none put */
@@ -53,7 +54,7 @@ void host_tick(struct sim *sim, const struct event *event);
 void host_actor_event(struct sim *sim, const struct event *event);
 void host_dialled(struct sim *sim, uint32_t host, uint32_t slot, uint64_t connection);
 void host_dial_failed(struct sim *sim, uint32_t host, uint32_t slot);
-void host_frame(struct sim *sim, uint32_t host, uint64_t connection, const struct frame *frame);
+void host_frame(struct sim *sim, uint32_t host, uint64_t connection, const struct packet *frame);
 void host_connection_closed(struct sim *sim, uint32_t host, uint64_t connection);
 
 #endif

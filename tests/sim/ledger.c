@@ -234,6 +234,7 @@ static void report_refused(struct sim *sim, const struct operation *operation,
 {
     totals_count(&sim->totals, TOTAL_REPORTS_STALE);
     if (answer->error == PAWL_E_STALE && answer->index > 0 &&
+        !sim->hosts[operation->host].is_leaving &&
         is_handed_out(sim, answer->index, session_of(&sim->ledger, &operation->fence),
                       &operation->fence))
         sim_fail(sim, "P4", "a report was refused as stale as of %llu, but its step was still out",

@@ -51,7 +51,7 @@ void network_heal(struct sim *sim)
 
 /* ---- peers ---- */
 
-static void peer_frame_put(struct sim *sim, uint32_t from, uint32_t to, struct frame *frame_take)
+static void peer_frame_put(struct sim *sim, uint32_t from, uint32_t to, struct packet *frame_take)
 {
     const struct peer_link *link = &sim->network.links[from][to];
     uint64_t at_us = sim->events.now_us +
@@ -75,8 +75,8 @@ void network_peer_send(struct sim *sim, uint32_t from, uint32_t to, uint8_t type
         return;
     }
     if (link->double_ppm > 0 && random_chance(&network->random, link->double_ppm))
-        peer_frame_put(sim, from, to, frame_new(type, body));
-    peer_frame_put(sim, from, to, frame_new(type, body));
+        peer_frame_put(sim, from, to, packet_new(type, body));
+    peer_frame_put(sim, from, to, packet_new(type, body));
 }
 
 /* ---- connections ---- */
@@ -143,7 +143,7 @@ void network_dialled(struct sim *sim, const struct event *event)
 }
 
 static void stream_put(struct sim *sim, struct connection_sim *connection, enum direction direction,
-                       struct frame *frame_take)
+                       struct packet *frame_take)
 {
     struct stream *stream = &connection->streams[direction];
     if (stream->end == stream->capacity) {
@@ -172,7 +172,7 @@ bool network_send(struct sim *sim, uint64_t number, enum direction direction, ui
     struct connection_sim *connection = connection_get(sim, number);
     if (connection == NULL || !is_open(connection, direction))
         return false;
-    stream_put(sim, connection, direction, frame_new(type, body));
+    stream_put(sim, connection, direction, packet_new(type, body));
     return true;
 }
 
@@ -234,7 +234,7 @@ void network_break(struct sim *sim, uint64_t number)
 }
 
 static void deliver_one(struct sim *sim, uint64_t number, enum direction direction,
-                        struct frame *frame_take)
+                        struct packet *frame_take)
 {
     struct connection_sim *connection = connection_get(sim, number);
     if (frame_take == NULL) {

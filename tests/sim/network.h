@@ -24,7 +24,7 @@ enum direction { TO_NODE, TO_HOST };
 
 struct stream { /* one direction of a connection */
     struct frame_due {
-        struct frame *frame; /* NULL: the end, the other side has closed */
+        struct packet *frame; /* NULL: the end, the other side has closed */
         uint64_t at_us;
     } * queue;
     size_t begin, end, capacity;

@@ -288,7 +288,7 @@ void sim_node_resume(struct sim_node *node)
 /* ---- turns ---- */
 
 static void inbox_put(struct sim_node *node, const struct replica_input *input,
-                      struct frame *frame_take)
+                      struct packet *frame_take)
 {
     if (node->inbox_count == node->inbox_capacity) {
         node->inbox_capacity = node->inbox_capacity * 2 + 16;
@@ -314,18 +314,18 @@ void sim_node_peer_frame(struct sim *sim, const struct event *event)
               &(struct replica_input){.kind = REPLICA_PEER_FRAME,
                                       .source = event->detail + 1,
                                       .type = event->frame->type,
-                                      .body = frame_body(event->frame)},
+                                      .body = packet_body(event->frame)},
               event->frame);
 }
 
 void sim_node_client_frame(struct sim *sim, uint32_t index, uint64_t connection,
-                           struct frame *frame_take)
+                           struct packet *frame_take)
 {
     inbox_put(&sim->nodes[index],
               &(struct replica_input){.kind = REPLICA_CLIENT_FRAME,
                                       .source = connection,
                                       .type = frame_take->type,
-                                      .body = frame_body(frame_take)},
+                                      .body = packet_body(frame_take)},
               frame_take);
 }
 

@@ -50,7 +50,7 @@ struct sim_node {
     uint64_t next_ticket;
     struct node_input {
         struct replica_input input;
-        struct frame *frame;
+        struct packet *frame;
     } * inbox;
     size_t inbox_count, inbox_capacity;
     uint64_t turn_at_us; /* UINT64_MAX: none put */
@@ -88,7 +88,7 @@ void sim_node_lane_done(struct sim *sim, const struct event *event);
 void sim_node_read_done(struct sim *sim, const struct event *event);
 void sim_node_peer_frame(struct sim *sim, const struct event *event);
 void sim_node_client_frame(struct sim *sim, uint32_t index, uint64_t connection,
-                           struct frame *frame_take);
+                           struct packet *frame_take);
 void sim_node_connection_closed(struct sim *sim, uint32_t index, uint64_t connection);
 
 #endif

@@ -157,6 +157,7 @@ static void worker_free(void *self)
 
 void worker_say_goodbye(struct host *host)
 {
+    host->is_leaving = true;
     host_input(host, &(struct client_input){.kind = CLIENT_IN_GOODBYE});
 }
 
