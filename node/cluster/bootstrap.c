@@ -36,6 +36,7 @@ struct round {
         struct id128 cluster;
     } targets[MEMBERS_MAX];
     size_t answered_count;
+    enum pawl_error error;         /* of the first failure */
     char detail[DETAIL_BYTES_MAX]; /* of the first failure; empty: none */
 };
 
@@ -142,27 +143,41 @@ static void ask(struct bootstrap *bootstrap, const struct round *round, size_t i
     send(bootstrap, round->targets[i].connection, FRAME_PEER_PROBE, &schema_probe, &probe);
 }
 
-static void note_failure(struct round *round, size_t i, struct bytes why)
+static void note_error(struct round *round, size_t i, enum pawl_error error, struct bytes why)
 {
     const struct bytes address = round->identity.members[i].peer_address;
-    if (round->detail[0] == '\0')
-        snprintf(round->detail, sizeof round->detail, "%.*s: %.*s", (int)address.size,
-                 (const char *)address.data, (int)why.size, (const char *)why.data);
+    if (round->detail[0] != '\0')
+        return;
+    round->error = error;
+    snprintf(round->detail, sizeof round->detail, "%.*s: %.*s", (int)address.size,
+             (const char *)address.data, (int)why.size, (const char *)why.data);
+}
+
+static void note_failure(struct round *round, size_t i, struct bytes why)
+{
+    note_error(round, i, PAWL_E_NETWORK, why);
 }
 
 /* ---- the stages ---- */
+
+static void send_probed(struct bootstrap *bootstrap, uint64_t connection, enum pawl_error error,
+                        struct bytes detail)
+{
+    const struct msg_probed probed = {.error = (uint32_t)error,
+                                      .detail = detail,
+                                      .name = bootstrap->options.name,
+                                      .client_address = bootstrap->options.client_address,
+                                      .cluster = bootstrap->options.identity->cluster};
+    send(bootstrap, connection, FRAME_PEER_PROBED, &schema_probed, &probed);
+}
 
 static void finish_relayed(struct bootstrap *bootstrap, struct round *round)
 {
     char detail[DETAIL_BYTES_MAX + 64] = "";
     if (round->detail[0] != '\0')
         snprintf(detail, sizeof detail, "it cannot reach %s", round->detail);
-    const struct msg_probed probed = {.error = round->detail[0] != '\0' ? PAWL_E_NETWORK : 0,
-                                      .detail = bytes_string(detail),
-                                      .name = bootstrap->options.name,
-                                      .client_address = bootstrap->options.client_address,
-                                      .cluster = bootstrap->options.identity->cluster};
-    send(bootstrap, round->asker, FRAME_PEER_PROBED, &schema_probed, &probed);
+    send_probed(bootstrap, round->asker, round->detail[0] != '\0' ? PAWL_E_NETWORK : PAWL_OK,
+                bytes_string(detail));
     round_close(bootstrap, round);
 }
 
@@ -198,8 +213,10 @@ static bool choose_cluster(struct bootstrap *bootstrap, struct round *round)
 static void finish_probe(struct bootstrap *bootstrap, struct round *round, uint64_t now_us)
 {
     if (round->detail[0] != '\0') {
-        fail_init(bootstrap, round, PAWL_E_NETWORK,
-                  "not every node reaches every other one; nothing was written");
+        fail_init(bootstrap, round, round->error,
+                  round->error == PAWL_E_WRONG_CLUSTER
+                      ? "these nodes cannot make a cluster; nothing was written"
+                      : "not every node reaches every other one; nothing was written");
         return;
     }
     if (!choose_cluster(bootstrap, round)) {
@@ -305,16 +322,32 @@ static bool copy_members(struct round *round, const struct bytes *addresses, siz
     return true;
 }
 
+/* This node has no cluster, or one of exactly these peers, which are sorted. */
+static bool can_join(const struct identity *identity, const struct msg_probe *probe)
+{
+    const struct bytes *addresses = probe->peers.elements;
+    if (id128_is_none(identity->cluster))
+        return true;
+    if (identity->member_count != probe->peers.count)
+        return false;
+    for (size_t i = 0; i < identity->member_count; i++)
+        if (!bytes_equal(identity->members[i].peer_address, addresses[i]))
+            return false;
+    return true;
+}
+
 static void take_probe(struct bootstrap *bootstrap, const struct wire_event *event, uint64_t now_us)
 {
     struct msg_probe probe;
     if (codec_decode(&schema_probe, event->body, &bootstrap->arena, &probe, NULL) != PAWL_OK)
         return;
     if (probe.is_relayed) {
-        const struct msg_probed probed = {.name = bootstrap->options.name,
-                                          .client_address = bootstrap->options.client_address,
-                                          .cluster = bootstrap->options.identity->cluster};
-        send(bootstrap, event->connection, FRAME_PEER_PROBED, &schema_probed, &probed);
+        send_probed(bootstrap, event->connection, PAWL_OK, BYTES_LITERAL(""));
+        return;
+    }
+    if (!can_join(bootstrap->options.identity, &probe)) {
+        send_probed(bootstrap, event->connection, PAWL_E_WRONG_CLUSTER,
+                    BYTES_LITERAL("it belongs to a cluster already, with other members"));
         return;
     }
     struct round *round = round_open(bootstrap, ROUND_RELAYED, event->connection);
@@ -363,7 +396,9 @@ static void take_probed(struct bootstrap *bootstrap, struct round *round, size_t
         return;
     }
     if (probed.error != 0)
-        note_failure(round, i, probed.detail);
+        note_error(round, i,
+                   probed.error == PAWL_E_WRONG_CLUSTER ? PAWL_E_WRONG_CLUSTER : PAWL_E_NETWORK,
+                   probed.detail);
     round->targets[i].cluster = probed.cluster;
     round->identity.members[i].name = arena_copy(&round->arena, probed.name);
     round->identity.members[i].client_address = arena_copy(&round->arena, probed.client_address);

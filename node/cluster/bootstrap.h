@@ -1,6 +1,7 @@
 /* Forming a cluster: `pawl cluster init` talks to one node that has none, which coordinates.
  *
- * 1. Every node of the list must reach every other one before anything is written.
+ * 1. Every node of the list must reach every other one, and none may belong to a cluster of other
+ * nodes, before anything is written.
  * 2. Asking again with the same list is harmless: it finishes what was begun, or says that it is
  * done.
  * 3. Node ids are 1, 2, ... in the order of the sorted peer addresses.
