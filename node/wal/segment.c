@@ -70,6 +70,9 @@ void wal_segments_done(struct wal_segments *segments)
     for (size_t i = 0; i < segments->count; i++)
         if (segments->segment[i].file != NULL)
             segments->disk.close(segments->disk.self, segments->segment[i].file);
+    if (segments->making.file != NULL)
+        segments->disk.close(segments->disk.self, segments->making.file);
+    segments->making.file = NULL;
     free(segments->segment);
     free(segments->blank);
     segments->segment = NULL;
@@ -330,67 +333,103 @@ enum pawl_error wal_segments_zero(struct wal_segments *segments, struct disk_fil
     return PAWL_OK;
 }
 
-/* Zero the open file `name`, sync it and make it the spare `number`. The file is closed in any
- * case. */
-static enum pawl_error spare_finish(struct wal_segments *segments, struct disk_file *file,
-                                    const char *name, uint64_t number, bool is_reused,
-                                    struct pawl_diag *diag)
+static void making_name(const struct wal_making *making, char out[WAL_NAME_BYTES])
 {
-    enum pawl_error outcome = PAWL_OK;
-    if (!is_reused || !WAL_MUTANT(REUSE_UNZEROED))
-        outcome = wal_segments_zero(segments, file, 0, segments->segment_bytes, diag);
-    if (outcome == PAWL_OK)
-        outcome = disk_final(diag, segments->disk.sync(segments->disk.self, file), "sync", name);
-    int error = segments->disk.close(segments->disk.self, file);
-    TRY(outcome);
+    if (making->is_reused)
+        file_name(FILE_USED, making->number, out);
+    else
+        snprintf(out, WAL_NAME_BYTES, FRESH_NAME);
+}
+
+static enum pawl_error making_begin(struct wal_segments *segments, struct pawl_diag *diag)
+{
+    TRY(blank_reserve(segments));
+    size_t used = blank_find(segments, false);
+    struct wal_making making = {.is_reused = used < segments->blank_count,
+                                .number = segments->next_blank};
+    if (making.is_reused)
+        making.number = segments->blank[used].number;
+    char name[WAL_NAME_BYTES];
+    making_name(&making, name);
+    int error = segments->disk.open(segments->disk.self, name, !making.is_reused, &making.file);
+    if (error != 0)
+        return wal_disk_error(diag, error, "begin", name);
+    if (!making.is_reused)
+        segments->next_blank++;
+    segments->making = making;
+    return PAWL_OK;
+}
+
+/* A disk without room: a new file goes, a used one stays as it is. */
+static enum pawl_error making_give_up(struct wal_segments *segments, struct pawl_diag *diag)
+{
+    struct wal_making making = segments->making;
+    segments->making = (struct wal_making){0};
+    int error = 0;
+    if (making.file != NULL)
+        error = segments->disk.close(segments->disk.self, making.file);
+    if (error == 0 && !making.is_reused)
+        error = segments->disk.remove(segments->disk.self, FRESH_NAME);
+    return error == 0 ? PAWL_E_DISK_FULL : disk_final(diag, error, "give up", "a spare segment");
+}
+
+/* Some more zeros, durable. */
+static enum pawl_error making_zero(struct wal_segments *segments, uint64_t bytes_max,
+                                   struct pawl_diag *diag)
+{
+    struct wal_making *making = &segments->making;
+    uint64_t rest = segments->segment_bytes - making->zeroed;
+    uint64_t end = making->zeroed + (rest < bytes_max ? rest : bytes_max);
+    if (!making->is_reused || !WAL_MUTANT(REUSE_UNZEROED))
+        TRY(wal_segments_zero(segments, making->file, making->zeroed, end, diag));
+    int error = segments->disk.sync(segments->disk.self, making->file);
+    TRY(disk_final(diag, error, "sync", "a spare segment"));
+    making->zeroed = end;
+    return PAWL_OK;
+}
+
+/* All of it is zeroed and durable: it gets its name. */
+static enum pawl_error making_finish(struct wal_segments *segments, struct pawl_diag *diag)
+{
+    struct wal_making *making = &segments->making;
+    char name[WAL_NAME_BYTES], spare[WAL_NAME_BYTES];
+    making_name(making, name);
+    file_name(FILE_SPARE, making->number, spare);
+    int error = segments->disk.close(segments->disk.self, making->file);
+    making->file = NULL;
     TRY(disk_final(diag, error, "close", name));
-    char spare[WAL_NAME_BYTES];
-    file_name(FILE_SPARE, number, spare);
     error = segments->disk.rename(segments->disk.self, name, spare);
     if (error != 0)
         return wal_disk_error(diag, error, "rename", name);
-    return directory_sync(segments, diag);
-}
-
-static enum pawl_error spare_from_used(struct wal_segments *segments, size_t position,
-                                       struct pawl_diag *diag)
-{
-    struct wal_blank *blank = &segments->blank[position];
-    char name[WAL_NAME_BYTES];
-    file_name(FILE_USED, blank->number, name);
-    struct disk_file *file;
-    int error = segments->disk.open(segments->disk.self, name, false, &file);
-    TRY(disk_final(diag, error, "open", name));
-    TRY(spare_finish(segments, file, name, blank->number, true, diag));
-    blank->is_zeroed = true;
+    TRY(directory_sync(segments, diag));
+    size_t at = blank_find(segments, false);
+    while (making->is_reused && segments->blank[at].number != making->number)
+        at--;
+    if (!making->is_reused)
+        at = segments->blank_count++;
+    segments->blank[at] = (struct wal_blank){.number = making->number, .is_zeroed = true};
+    segments->making = (struct wal_making){0};
     return PAWL_OK;
 }
 
-static enum pawl_error spare_from_nothing(struct wal_segments *segments, struct pawl_diag *diag)
+enum pawl_error wal_segments_prepare(struct wal_segments *segments, uint64_t bytes_max,
+                                     struct pawl_diag *diag)
 {
-    TRY(blank_reserve(segments));
-    struct disk_file *file;
-    int error = segments->disk.open(segments->disk.self, FRESH_NAME, true, &file);
-    if (error != 0)
-        return wal_disk_error(diag, error, "create", "a segment");
-    enum pawl_error outcome =
-        spare_finish(segments, file, FRESH_NAME, segments->next_blank, false, diag);
-    if (outcome == PAWL_E_DISK_FULL) {
-        error = segments->disk.remove(segments->disk.self, FRESH_NAME);
-        return error == 0 ? PAWL_E_DISK_FULL : disk_final(diag, error, "remove", FRESH_NAME);
-    }
-    TRY(outcome);
-    segments->blank[segments->blank_count++] =
-        (struct wal_blank){.number = segments->next_blank++, .is_zeroed = true};
-    return PAWL_OK;
+    enum pawl_error outcome = PAWL_OK;
+    if (segments->making.file == NULL)
+        TRY(making_begin(segments, diag));
+    outcome = making_zero(segments, bytes_max, diag);
+    if (outcome == PAWL_OK && segments->making.zeroed == segments->segment_bytes)
+        outcome = making_finish(segments, diag);
+    return outcome == PAWL_E_DISK_FULL ? making_give_up(segments, diag) : outcome;
 }
 
-enum pawl_error wal_segments_prepare(struct wal_segments *segments, struct pawl_diag *diag)
+enum pawl_error wal_segments_spares_reserve(struct wal_segments *segments, size_t count,
+                                            struct pawl_diag *diag)
 {
-    size_t used = blank_find(segments, false);
-    if (used < segments->blank_count)
-        return spare_from_used(segments, used, diag);
-    return spare_from_nothing(segments, diag);
+    while (wal_segments_spares(segments) < count)
+        TRY(wal_segments_prepare(segments, UINT64_MAX, diag));
+    return PAWL_OK;
 }
 
 /* --- segments --- */
@@ -434,11 +473,8 @@ enum pawl_error wal_segments_roll(struct wal_segments *segments,
                                   struct pawl_diag *diag)
 {
     TRY(segment_reserve(segments));
+    TRY(wal_segments_spares_reserve(segments, 1, diag));
     size_t position = blank_find(segments, true);
-    if (position == segments->blank_count) {
-        TRY(wal_segments_prepare(segments, diag));
-        position = blank_find(segments, true);
-    }
     char name[WAL_NAME_BYTES];
     file_name(FILE_SPARE, segments->blank[position].number, name);
     struct disk_file *file;

@@ -23,6 +23,14 @@ struct wal_blank {
     bool is_zeroed;
 };
 
+/* A blank that is being zeroed; file NULL: none. */
+struct wal_making {
+    struct disk_file *file;
+    uint64_t zeroed;
+    uint64_t number; /* of the spare that it will be; of the used blank that it is */
+    bool is_reused;  /* else it is a new file */
+};
+
 struct wal_segments {
     struct disk_port disk;
     uint64_t segment_bytes; /* of new ones */
@@ -31,6 +39,7 @@ struct wal_segments {
     struct wal_blank *blank;
     size_t blank_count, blank_capacity;
     uint64_t next_blank;
+    struct wal_making making;
 };
 
 /* PAWL_E_DISK_FULL for a disk without room, PAWL_E_IO for everything else; fills diag. */
@@ -46,10 +55,13 @@ void wal_segments_done(struct wal_segments *segments); /* closes the files */
  * PAWL_E_IO, PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error wal_segments_load(struct wal_segments *segments, struct pawl_diag *diag);
 
-/* Make one more zeroed blank: from a used one if there is one, else a new file. PAWL_E_DISK_FULL:
- * nothing happened. */
-MUST_USE enum pawl_error wal_segments_prepare(struct wal_segments *segments,
+/* Go on making one more zeroed blank, from a used one if there is one, else from a new file: at
+ * most bytes_max zeros, synced. PAWL_E_DISK_FULL: it is given up. */
+MUST_USE enum pawl_error wal_segments_prepare(struct wal_segments *segments, uint64_t bytes_max,
                                               struct pawl_diag *diag);
+/* Have `count` zeroed blanks. PAWL_E_DISK_FULL: there are fewer. */
+MUST_USE enum pawl_error wal_segments_spares_reserve(struct wal_segments *segments, size_t count,
+                                                     struct pawl_diag *diag);
 size_t wal_segments_spares(const struct wal_segments *segments); /* zeroed blanks */
 
 /* Turn a zeroed blank into the next segment. begin: sealed state records that follow the header.

@@ -8,6 +8,8 @@
 #include "node/wal/mutant.h"
 #include "proto/limits.h"
 
+enum { PREPARE_BYTES_MIN = 256 << 10 };
+
 /* --- opening --- */
 
 static enum pawl_error options_check(const struct wal_options *options, struct pawl_diag *diag)
@@ -355,6 +357,7 @@ static enum pawl_error part_write(struct wal *wal, size_t begin, size_t end, str
     TRY(file_sync(wal, segment->file, diag));
     wal->sync_count++;
     wal->write_bytes += end - begin;
+    wal->prepare_bytes += end - begin;
     part_settle(wal, begin, end);
     return PAWL_OK;
 }
@@ -393,9 +396,7 @@ static enum pawl_error blanks_reserve(struct wal *wal, struct pawl_diag *diag)
     size_t needed = 0;
     for (size_t at = 0; at < wal->group.size; needed++)
         at = part_end(wal, at, record_bytes_max(wal));
-    while (wal_segments_spares(&wal->segments) < needed)
-        TRY(wal_segments_prepare(&wal->segments, diag));
-    return PAWL_OK;
+    return wal_segments_spares_reserve(&wal->segments, needed, diag);
 }
 
 /* A group that does not fit behind the last record goes to a new segment whole; one that is larger
@@ -488,13 +489,19 @@ enum pawl_error wal_cut(struct wal *wal, uint32_t partition, uint64_t index, str
     return PAWL_OK;
 }
 
+/* A slice at a time, so that no group waits for a whole segment of zeros; and twice what was
+ * written since the last slice, so that a spare is ready before it is needed. */
 enum pawl_error wal_prepare(struct wal *wal, struct pawl_diag *diag)
 {
     if (wal->is_failed)
         return diag_fail(diag, PAWL_E_IO, "an earlier write of the log failed");
     if (wal_segments_spares(&wal->segments) >= wal->options.spare_segments)
         return PAWL_OK;
-    enum pawl_error outcome = wal_segments_prepare(&wal->segments, diag);
+    uint64_t slice = 2 * wal->prepare_bytes;
+    if (slice < PREPARE_BYTES_MIN)
+        slice = PREPARE_BYTES_MIN;
+    wal->prepare_bytes = 0;
+    enum pawl_error outcome = wal_segments_prepare(&wal->segments, slice, diag);
     wal->is_failed = outcome == PAWL_E_IO;
     return outcome;
 }

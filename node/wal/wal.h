@@ -118,8 +118,8 @@ bool wal_entry_shape(const struct wal *wal, uint32_t partition, uint64_t index, 
  * partition; PAWL_E_IO. */
 MUST_USE enum pawl_error wal_cut(struct wal *wal, uint32_t partition, uint64_t index,
                                  struct pawl_diag *diag);
-/* Prepare the next spare segment if one is missing; call it when there is time. PAWL_E_DISK_FULL is
- * no harm. */
+/* Go on preparing the next spare segment if one is missing: a slice of zeros and a sync, so call it
+ * after every group, or more often when there is time. PAWL_E_DISK_FULL is no harm. */
 MUST_USE enum pawl_error wal_prepare(struct wal *wal, struct pawl_diag *diag);
 
 struct wal_figures {

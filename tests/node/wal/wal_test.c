@@ -550,6 +550,40 @@ static void test_wal_prepare_on_a_full_disk_is_no_harm(void **state)
     reopen();
 }
 
+static void test_wal_prepare_of_large_segments_takes_several_calls(void **state)
+{
+    (void)state;
+    enum { LARGE_BYTES = 1 << 20, SLICES = 4 };
+    world_close(&world);
+    world.options.segment_bytes = LARGE_BYTES;
+    must(world_open(&world));
+    must(wal_prepare(world.wal, &world.diag));
+    assert_int_equal(wal_figures(world.wal).spare_count, 0);
+    reopen(); /* forgets what was half made */
+    for (int call = 1; call <= SLICES; call++) {
+        assert_int_equal(wal_figures(world.wal).spare_count, 0);
+        must(wal_prepare(world.wal, &world.diag));
+    }
+    assert_int_equal(wal_figures(world.wal).spare_count, 1);
+    /* Rolls take the spare, then what is half made, which is finished at once. */
+    for (int i = 0; i < 8; i++) {
+        entries(0, 1, LARGE_BYTES / 2);
+        must(world_sync(&world));
+        if (i == 5)
+            must(wal_prepare(world.wal, &world.diag));
+    }
+    check_right(world_check_reads(&world));
+    reopen();
+    must(world_cut(&world, 0, 8));
+    must(wal_prepare(world.wal, &world.diag)); /* of a used one */
+    sim_disk_fail_at(world.disk, SIM_DISK_WRITE, 1, ENOSPC);
+    assert_int_equal(wal_prepare(world.wal, &world.diag), PAWL_E_DISK_FULL);
+    for (int call = 1; call <= SLICES; call++)
+        must(wal_prepare(world.wal, &world.diag));
+    assert_int_equal(wal_figures(world.wal).spare_count, 1);
+    reopen();
+}
+
 static void test_wal_full_disk_uses_spares_then_refuses_then_recovers(void **state)
 {
     (void)state;
@@ -763,6 +797,7 @@ int main(void)
         TEST(test_wal_cut_beyond_the_last_entry_cuts_all),
         TEST(test_wal_prepare_keeps_spares_and_reuses_segments),
         TEST(test_wal_prepare_on_a_full_disk_is_no_harm),
+        TEST(test_wal_prepare_of_large_segments_takes_several_calls),
         TEST(test_wal_full_disk_uses_spares_then_refuses_then_recovers),
         TEST(test_wal_refused_group_is_undone_whole),
         TEST(test_wal_torn_tail_is_cut_off_and_counted),
