@@ -58,7 +58,9 @@ static enum exit_code result_print(struct session *session, const char *workflow
     size_t size = 0;
     const void *data = answer != NULL ? pawl_answer_msgpack(answer, &size) : NULL;
     if (error != PAWL_OK)
-        code = session_fail(session, error, "pawl wf show and pawl wf history say more");
+        code = session_fail(
+            session, error,
+            error == PAWL_E_WORKFLOW_FAILED ? "pawl wf show and pawl wf history say more" : NULL);
     if (error == PAWL_OK || (error == PAWL_E_WORKFLOW_FAILED && size > 0))
         json_print(bytes_of(data, size));
     pawl_answer_free(answer);

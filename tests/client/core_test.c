@@ -159,8 +159,10 @@ static void expect(struct rig *rig, const char *expected)
 static void rig_open(struct rig *rig, const char *nodes)
 {
     struct pawl_diag diag;
-    const struct client_options options = {
-        .nodes = bytes_string(nodes), .name = BYTES_LITERAL("test"), .session = first_session, .seed = 1};
+    const struct client_options options = {.nodes = bytes_string(nodes),
+                                           .name = BYTES_LITERAL("test"),
+                                           .session = first_session,
+                                           .seed = 1};
     *rig = (struct rig){.now_ms = 1000};
     assert_int_equal(client_new(&options, rig->now_ms, &rig->core, &diag), PAWL_OK);
 }

@@ -13,7 +13,7 @@
 #include "proto/limits.h"
 #include "wire/wire.h"
 
-enum { SESSIONS = 8, TERM = 3 };
+enum { SESSIONS = 64, TERM = 3 };
 
 struct workflow {
     struct workflow *next_ready;
