@@ -96,15 +96,15 @@ enum pawl_error changes_get_row(const struct changes *changes, enum row_table ta
 enum pawl_error changes_put(struct changes *changes, enum row_table table, struct bytes key,
                             struct bytes value)
 {
-    return change_set(changes, (struct row_write){.table = table, .key = key, .value = value},
-                      false);
+    return change_set(
+        changes, (struct row_write){.table = (uint8_t)table, .key = key, .value = value}, false);
 }
 
 enum pawl_error changes_put_new(struct changes *changes, enum row_table table, struct bytes key,
                                 struct bytes value)
 {
-    return change_set(changes, (struct row_write){.table = table, .key = key, .value = value},
-                      true);
+    return change_set(
+        changes, (struct row_write){.table = (uint8_t)table, .key = key, .value = value}, true);
 }
 
 enum pawl_error changes_put_row(struct changes *changes, enum row_table table, struct bytes key,
@@ -119,13 +119,14 @@ enum pawl_error changes_put_row(struct changes *changes, enum row_table table, s
     changes->scratch->size = begin;
     if (value.data == NULL)
         return PAWL_E_NO_MEMORY;
-    struct row_write write = {.table = table, .key = key, .value = value};
+    struct row_write write = {.table = (uint8_t)table, .key = key, .value = value};
     return change_set(changes, write, is_new);
 }
 
 enum pawl_error changes_delete(struct changes *changes, enum row_table table, struct bytes key)
 {
-    return change_set(changes, (struct row_write){.table = table, .is_deleted = true, .key = key},
+    return change_set(changes,
+                      (struct row_write){.table = (uint8_t)table, .is_deleted = true, .key = key},
                       false);
 }
 

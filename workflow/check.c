@@ -150,7 +150,7 @@ static void check_token(struct check *check, const struct token *token)
     case TOKEN_STOPPED:
         return;
     }
-    assert(!"an open run's token is in one of its states");
+    assert(false && "an open run's token is in one of its states");
 }
 
 static void check_open(struct check *check)

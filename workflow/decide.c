@@ -47,7 +47,8 @@ uint64_t wf_random(struct decide *decide)
     return z ^ z >> 31;
 }
 
-static struct bytes text_format(struct decide *decide, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static struct bytes
+text_format(struct decide *decide, const char *format, va_list arguments)
 {
     char text[1024];
     int size = vsnprintf(text, sizeof text, format, arguments);
@@ -107,10 +108,11 @@ enum pawl_error wf_decision_readied(struct decide *decide, struct bytes type)
     struct bytes *readied =
         wf_array_grow(decide->arena, decision->readied, &decide->readied_capacity,
                       decision->readied_count, sizeof *readied);
-    if (readied == NULL)
+    struct bytes name = arena_copy(decide->arena, type);
+    if (readied == NULL || name.data == NULL)
         return PAWL_E_NO_MEMORY;
     decision->readied = readied;
-    readied[decision->readied_count++] = type;
+    readied[decision->readied_count++] = name;
     return PAWL_OK;
 }
 

@@ -191,7 +191,8 @@ enum pawl_error wf_fault_raise(struct decide *decide, struct run *run)
     return fault_unwind(decide, run, false);
 }
 
-/* The step that the fault ends. One that may run at most once is not tried again by any policy: it may have run. */
+/* The step that the fault ends. One that may run at most once is not tried again by any policy: it
+ * may have run. */
 static enum pawl_error step_blame(struct decide *decide, struct run *run, struct fault *fault)
 {
     struct step_row step;

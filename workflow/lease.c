@@ -2,8 +2,8 @@
  *
  * 1. The attempt is spent. It counts as a retry of the nearest try that limits them, and as a loss
  * of the step.
- * 2. A step that may run at most once is not handed out again, and no retry policy runs it again; its definition sees
- *    outcome-unknown and has to say what then.
+ * 2. A step that may run at most once is not handed out again, and no retry policy runs it again;
+ * its definition sees outcome-unknown and has to say what then.
  */
 #include "workflow/decide.h"
 

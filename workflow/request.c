@@ -18,7 +18,9 @@ enum pawl_error wf_request_find(struct decide *decide, bool *is_known_out)
     if (row.kind != command->kind)
         return diag_fail(&decide->decision->diag, PAWL_E_CONFLICT,
                          "the request id was used for another kind of request");
-    decide->decision->answer = row.answer;
+    decide->decision->answer = arena_copy(decide->arena, row.answer);
+    if (decide->decision->answer.data == NULL)
+        return PAWL_E_NO_MEMORY;
     *is_known_out = true;
     return PAWL_OK;
 }

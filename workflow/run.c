@@ -218,7 +218,7 @@ static enum event_kind closing_event(enum run_status status)
     case RUN_PAUSED:
         break;
     }
-    assert(!"a run does not close as open");
+    assert(false && "a run does not close as open");
     return EV_WORKFLOW_FAULTED;
 }
 

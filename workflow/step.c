@@ -147,8 +147,8 @@ static uint64_t deadline_of(const struct run *run)
     return deadline;
 }
 
-/* The step whose failure made a try around this call run again, if it is this very call. One that may run at most once is
- * a new step when its definition has it done again. */
+/* The step whose failure made a try around this call run again, if it is this very call. One that
+ * may run at most once is a new step when its definition has it done again. */
 static enum pawl_error retried_find(struct decide *decide, struct run *run, struct step_row *fresh,
                                     uint32_t *number_out)
 {

@@ -156,7 +156,7 @@ enum pawl_error wf_timer_fire(struct decide *decide)
     TRY(error);
     if (due_us > decide->context->now_us && !WF_MUTANT(TIMER_EARLY))
         return diag_fail(&decide->decision->diag, PAWL_E_NOT_READY, "the timer is not due yet");
-    TRY(changes_delete(&decide->changes, TABLE_TIMER, key));
+    TRY(changes_delete(&decide->changes, TABLE_TIMER, arena_copy(decide->arena, key)));
     if (row.kind == TIMER_REQUEST_EXPIRY)
         return changes_delete(&decide->changes, TABLE_REQUEST,
                               arena_copy(decide->arena, id128_bytes(&row.request)));

@@ -33,7 +33,7 @@ struct play {
     uint64_t request_last;
     bool has_session[SESSIONS];
     struct arena lasting;
-    char violation[160];
+    char violation[sizeof((struct pawl_diag *)0)->text];
     bool is_mutant, is_shown;
     uint64_t completed, faulted, paused, decisions;
 };

@@ -279,7 +279,7 @@ const struct decision *world_decide(struct world *world, const struct command *c
                                       .index = ++world->index,
                                       .seed = {world->index * 77, world->index * 1001},
                                       .dispatch = world->dispatch};
-    struct buffer with_misses = {.limit = 0}, without = {.limit = 0};
+    struct buffer with_misses = {.limit = 0}, without = {.limit = 0}, after = {.limit = 0};
     if (world->misses_rows)
         decide_with_misses(world, command, &context, &with_misses);
     arena_reset(&world->arena);
@@ -289,9 +289,12 @@ const struct decision *world_decide(struct world *world, const struct command *c
     decision_encode(&world->decision, &without);
     if (world->misses_rows)
         assert(bytes_equal(buffer_bytes(&with_misses), buffer_bytes(&without)));
+    adopt(world, &world->decision);
+    decision_encode(&world->decision, &after); /* it outlives the rows that it read */
+    assert(bytes_equal(buffer_bytes(&after), buffer_bytes(&without)));
     buffer_done(&with_misses);
     buffer_done(&without);
-    adopt(world, &world->decision);
+    buffer_done(&after);
     return &world->decision;
 }
 
