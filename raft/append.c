@@ -271,17 +271,13 @@ static void back_up(struct raft *raft, struct raft_peer *peer, const struct raft
         raft_peer_probe(peer, agreement + 1);
 }
 
-/* The peer was asked about next_index - 1 and does not hold it as its own yet, or its answer is to
- * something earlier; either way it listens, so the probe may be sent again. */
+/* A probe has found its place when all before it is durable there. An answer that falls short of that
+ * was to something earlier, or its disk is still writing and another answer will follow. */
 static void advance(struct raft_peer *peer, const struct raft_message *message)
 {
     raft_peer_matched(peer, message->match_index);
-    if (peer->is_replicating)
-        return;
-    if (peer->match_index + 1 == peer->next_index)
+    if (!peer->is_replicating && peer->match_index + 1 == peer->next_index)
         raft_peer_replicate(peer);
-    else
-        peer->is_probe_out = false;
 }
 
 /* Whatever it has acknowledged before is void; fill it, one message at a time, by what it says it
@@ -291,7 +287,6 @@ static void fill_withheld(struct raft *raft, struct raft_peer *peer,
 {
     peer->match_index = 0;
     peer->is_withheld = true;
-    peer->round = 0;
     if (message->is_rejected) {
         back_up(raft, peer, message);
         return;

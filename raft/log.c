@@ -137,11 +137,13 @@ static size_t run_position(const struct raft_log *log, raft_index index)
     return begin;
 }
 
-/* Memory follows what is kept. Failing to get the smaller ring leaves the larger one. */
+/* Memory follows what is kept, at a distance: a log that is cut and grows in turns keeps its ring.
+ * Failing to get the smaller ring leaves the larger one. */
 static void shrink(struct raft_log *log)
 {
+    enum { SLACK = 16 };
     size_t capacity = log->slot_capacity;
-    while (capacity > SLOTS_MIN && entry_count_of(log) < capacity / 4)
+    while (capacity > SLOTS_MIN && entry_count_of(log) < capacity / SLACK)
         capacity /= 2;
     if (capacity != log->slot_capacity)
         (void)resize_slots(log, capacity);

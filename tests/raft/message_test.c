@@ -30,13 +30,13 @@ static const struct raft_options options = {
         .term = (term_of_it), .bytes = 10, .kind = RAFT_ENTRY_COMMAND                              \
     }
 
-/* Entries 1..5 of the terms 1 1 2 2 4, of which 1 and 2 are committed; term 4. */
+/* Entries 1..5 of the terms 1 1 2 2 4, of which 1 to 3 are committed; term 4. */
 static struct raft *follower(void)
 {
     static const struct raft_entry entries[] = {COMMAND(1), COMMAND(1), COMMAND(2), COMMAND(2),
                                                 COMMAND(4)};
     const struct raft_restored restored = {
-        .term = 4, .entries = entries, .entry_count = 5, .commit_index = 2};
+        .term = 4, .entries = entries, .entry_count = 5, .commit_index = 3};
     struct raft *raft = raft_new(&options, &restored, 0);
     assert_non_null(raft);
     return raft;
@@ -199,6 +199,13 @@ static void test_message_no_correct_peer_sends_is_dropped_by_follower(void **sta
          .term = 5,
          .previous_index = 2,
          .previous_term = 2},
+        /* the log would fall in term after what is committed */
+        {.kind = RAFT_MSG_APPEND,
+         .from = 2,
+         .to = 1,
+         .term = 5,
+         .previous_index = 9,
+         .previous_term = 1},
     };
     struct raft *raft = follower();
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
@@ -271,7 +278,7 @@ static void test_message_impossible_answer_is_dropped_by_leader(void **state)
     struct raft *raft = leader();
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
         assert_dropped(raft, &messages[i]);
-    assert_int_equal(raft_commit_index(raft), 2);
+    assert_int_equal(raft_commit_index(raft), 3);
     raft_free(raft);
 }
 

@@ -275,6 +275,111 @@ static void test_leader_of_one_commits_by_its_own_sync_only(void **state)
     raft_free(raft);
 }
 
+static void test_leader_probes_with_one_append_at_a_time(void **state)
+{
+    (void)state;
+    static const struct raft_entry entry = {.kind = RAFT_ENTRY_COMMAND, .bytes = 1};
+    const struct raft_message refusal = {.kind = RAFT_MSG_APPEND_REPLY,
+                                         .from = 2,
+                                         .term = 1,
+                                         .is_rejected = true,
+                                         .hint_index = 1,
+                                         .hint_term = 1};
+    struct raft *raft = new_leader_of_three();
+    struct raft_outputs outputs = step(raft, proposal(&entry, 1));
+    outputs = step(raft, proposal(&entry, 1));
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    /* The first was lost, so what came after it is refused, and tried again from there, once. */
+    outputs = take(raft, refusal);
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    outputs = take(raft, refusal);
+    assert_int_equal(count_appends_to(&outputs, 2), 0);
+    outputs = step(raft, proposal(&entry, 1));
+    assert_int_equal(count_appends_to(&outputs, 2), 0);
+    assert_int_equal(count_appends_to(&outputs, 3), 1);
+    outputs =
+        take(raft, (struct raft_message){
+                       .kind = RAFT_MSG_APPEND_REPLY, .from = 2, .term = 1, .match_index = 3});
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    raft_free(raft);
+}
+
+static void test_leader_answers_of_withheld_votes_do_not_keep_it(void **state)
+{
+    (void)state;
+    struct raft *raft = new_leader_of_three();
+    uint64_t begin_ms = raft_deadline(raft);
+    for (uint64_t now_ms = begin_ms; now_ms <= begin_ms + 700; now_ms += 50) {
+        (void)step(raft, (struct raft_input){.kind = RAFT_IN_TICK, .now_ms = now_ms});
+        if (raft_role(raft) == RAFT_LEADER)
+            (void)take(raft, (struct raft_message){.kind = RAFT_MSG_APPEND_REPLY,
+                                                   .from = 2,
+                                                   .term = 1,
+                                                   .is_withheld = true,
+                                                   .hint_index = 1});
+    }
+    assert_int_equal(raft_role(raft), RAFT_FOLLOWER);
+    raft_free(raft);
+}
+
+static void test_candidate_waits_for_its_disk(void **state)
+{
+    (void)state;
+    struct raft *raft = new_core(3);
+    (void)tick(raft);
+    struct raft_outputs written =
+        take(raft, (struct raft_message){.kind = RAFT_MSG_PRE_VOTE_REPLY, .from = 2, .term = 1});
+    const struct raft_synced token = find(&written, RAFT_OUT_PERSIST)->persist.token;
+    for (int i = 0; i < 5; i++) {
+        struct raft_outputs outputs = tick(raft);
+        assert_int_equal(outputs.count, 0);
+    }
+    struct raft_outputs outputs =
+        step(raft, (struct raft_input){.kind = RAFT_IN_SYNCED, .synced = token});
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    assert_int_equal(find(&outputs, RAFT_OUT_SEND)->message.kind, RAFT_MSG_VOTE);
+    raft_free(raft);
+}
+
+static void test_follower_answers_heartbeats_while_its_disk_writes(void **state)
+{
+    (void)state;
+    static const struct raft_entry entry = {.term = 1, .kind = RAFT_ENTRY_NOOP};
+    struct raft_message append = {
+        .kind = RAFT_MSG_APPEND, .from = 2, .term = 1, .entries = &entry, .entry_count = 1};
+    struct raft *raft = new_core(3);
+    struct raft_outputs outputs = take(raft, append);
+    assert_null(find(&outputs, RAFT_OUT_SEND));
+    append.previous_index = append.previous_term = 1;
+    append.entry_count = 0;
+    append.round = 3;
+    outputs = take(raft, append);
+    const struct raft_output *answer = find(&outputs, RAFT_OUT_SEND);
+    assert_non_null(answer);
+    assert_false(answer->message.is_rejected);
+    assert_int_equal(answer->message.match_index, 0);
+    assert_int_equal(answer->message.round, 3);
+    raft_free(raft);
+}
+
+static void test_follower_vote_waits_longer_and_leader_of_the_term_has_it(void **state)
+{
+    (void)state;
+    struct raft *raft = new_core(3);
+    uint64_t now_ms = raft_deadline(raft) - 1;
+    (void)step(raft, (struct raft_input){
+                         .kind = RAFT_IN_MESSAGE,
+                         .now_ms = now_ms,
+                         .message = {.kind = RAFT_MSG_VOTE, .from = 2, .to = 1, .term = 1}});
+    assert_true(raft_deadline(raft) >= now_ms + 300);
+    (void)take(raft, (struct raft_message){.kind = RAFT_MSG_APPEND, .from = 2, .term = 2});
+    struct raft_outputs outputs =
+        take(raft, (struct raft_message){.kind = RAFT_MSG_VOTE, .from = 3, .term = 2});
+    assert_true(find(&outputs, RAFT_OUT_SEND)->message.is_rejected);
+    assert_null(find(&outputs, RAFT_OUT_PERSIST));
+    raft_free(raft);
+}
+
 static void test_leader_gap_in_ticks_sends_one_heartbeat(void **state)
 {
     (void)state;
@@ -431,6 +536,11 @@ int main(void)
         cmocka_unit_test(test_propose_uncommitted_limit_is_given_back),
         cmocka_unit_test(test_propose_nothing_does_nothing),
         cmocka_unit_test(test_leader_of_one_commits_by_its_own_sync_only),
+        cmocka_unit_test(test_leader_probes_with_one_append_at_a_time),
+        cmocka_unit_test(test_leader_answers_of_withheld_votes_do_not_keep_it),
+        cmocka_unit_test(test_candidate_waits_for_its_disk),
+        cmocka_unit_test(test_follower_answers_heartbeats_while_its_disk_writes),
+        cmocka_unit_test(test_follower_vote_waits_longer_and_leader_of_the_term_has_it),
         cmocka_unit_test(test_leader_gap_in_ticks_sends_one_heartbeat),
         cmocka_unit_test(test_follower_coarse_ticks_still_campaign),
         cmocka_unit_test(test_follower_timeout_is_drawn_afresh_within_its_bounds),

@@ -231,8 +231,10 @@ void world_check_read(struct world *world, uint32_t at, uint64_t round)
 {
     struct world_node *node = &world->nodes[at];
     size_t kept = 0;
+    bool is_open = node->read_count == WORLD_READS_MAX; /* then not all of them are kept */
     for (size_t i = 0; i < node->read_count; i++) {
         const struct world_read *read = &node->reads[i];
+        is_open = is_open || read->round == round;
         if (read->round > round) {
             node->reads[kept++] = *read;
             continue;
@@ -242,6 +244,8 @@ void world_check_read(struct world *world, uint32_t at, uint64_t round)
             world_fail(world, "a read missed what had been acknowledged before it", at + 1);
     }
     node->read_count = kept;
+    if (!is_open)
+        world_fail(world, "a round was confirmed that is not open", at + 1);
 }
 
 /* ---- After the faults have ended: one leader, one log, everybody replicating. ---- */
