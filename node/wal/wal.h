@@ -96,8 +96,9 @@ void wal_close(struct wal *wal); /* does not sync */
 MUST_USE enum pawl_error wal_append(struct wal *wal, const struct wal_record *record);
 /* Write the group and sync it: all its records are durable when this returns PAWL_OK. PAWL_E_IO:
  * end the process. PAWL_E_DISK_FULL: nothing of the group counts, the log is as before; it may be
- * appended and synced again. (A group larger than a segment that runs out of space when its first
- * part is durable is PAWL_E_IO.) */
+ * appended and synced again; the same for PAWL_E_NO_MEMORY, and PAWL_E_LIMIT when a segment is too
+ * small for the states of all partitions. (A group larger than a segment that is refused when its
+ * first part is durable is PAWL_E_IO.) */
 MUST_USE enum pawl_error wal_sync(struct wal *wal, struct pawl_diag *diag);
 
 /* Entries first..last of a partition, as many as fit into bytes_max (at least one). Payloads in the
