@@ -14,7 +14,7 @@ struct run {
 static void test_memory_random_steps_agree_with_history(void **state)
 {
     (void)state;
-    enum { SEEDS = 24, STEPS = 4000 };
+    enum { SEEDS = 18, STEPS = 3000 };
     static const struct run runs[] = {
         {0, false}, {600, true}, {2000, false}, {4000, true}, {9000, false}, {1 << 20, false},
     };
@@ -44,7 +44,7 @@ static void test_memory_new_store_without_eviction_never_misses(void **state)
     static struct model model;
     model_open(&model, 7, (size_t)1 << 20, true);
     model.table_count = MODEL_TABLES - 1;
-    for (size_t i = 0; i < 20000; i++)
+    for (size_t i = 0; i < 8000; i++)
         model_step(&model);
     assert_int_equal(model.missed_count, 0);
     model_close(&model);
