@@ -22,8 +22,10 @@ struct audit {
     json_t *fences;    /* fence -> {workflow, outcome, output, ack} */
     json_t *histories; /* fence -> {handed, completed, failed, output} */
     unsigned orders, completed, compensated, faulted, lost, rerun, differing, twice, steps;
+    long long *acks; /* times of acknowledged reports */
+    size_t ack_count, ack_capacity;
     struct kill {
-        long long at_us, next_us;
+        long long at_us;
         char node[16], role[16];
         unsigned open;
     } kills[KILLS_MAX];
@@ -124,11 +126,13 @@ static void take_acknowledgement(struct audit *audit, char *fields[FIELDS_MAX])
     } else {
         add(key, "failures");
     }
-    const long long at_us = atoll(fields[1]);
-    for (size_t i = 0; i < audit->kill_count; i++)
-        if (at_us > audit->kills[i].at_us &&
-            (audit->kills[i].next_us == 0 || at_us < audit->kills[i].next_us))
-            audit->kills[i].next_us = at_us;
+    if (audit->ack_count == audit->ack_capacity) {
+        audit->ack_capacity = audit->ack_capacity == 0 ? 1024 : audit->ack_capacity * 2;
+        audit->acks = realloc(audit->acks, audit->ack_capacity * sizeof *audit->acks);
+        if (audit->acks == NULL)
+            die("out of memory", "");
+    }
+    audit->acks[audit->ack_count++] = atoll(fields[1]);
 }
 
 static void read_ledger(struct audit *audit, const char *path)
@@ -275,6 +279,29 @@ static void row(const char *what, unsigned number, const char *remark)
     printf("  %-34s %8u  %s\n", what, number, remark);
 }
 
+static int compare_times(const void *a, const void *b)
+{
+    const long long x = *(const long long *)a, y = *(const long long *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The longest time without an acknowledged step that begins within some seconds of a kill. What was
+ * on its way when the node died is acknowledged at once and says nothing. -1: no step was
+ * acknowledged after it. */
+static double silence_ms(const struct audit *audit, const struct kill *kill)
+{
+    const long long window_us = 3000000;
+    long long last_us = kill->at_us, longest_us = -1;
+    for (size_t i = 0; i < audit->ack_count && last_us < kill->at_us + window_us; i++) {
+        if (audit->acks[i] < kill->at_us)
+            continue;
+        if (audit->acks[i] - last_us > longest_us)
+            longest_us = audit->acks[i] - last_us;
+        last_us = audit->acks[i];
+    }
+    return longest_us < 0 ? -1 : (double)longest_us / 1000;
+}
+
 static void print_table(const struct audit *audit, double seconds)
 {
     printf("\n");
@@ -292,11 +319,12 @@ static void print_table(const struct audit *audit, double seconds)
         const struct kill *kill = &audit->kills[i];
         char what[64];
         snprintf(what, sizeof what, "kill -9 of %s (%s)", kill->node, kill->role);
-        if (kill->next_us == 0)
-            printf("  %-34s %8s     no step was acknowledged after it\n", what, "-");
+        const double ms = silence_ms(audit, kill);
+        if (ms < 0)
+            printf("  %-34s %8s  no step was acknowledged after it\n", what, "-");
         else
-            printf("  %-34s %8.0f  ms to the next acknowledged step; %u orders were open\n", what,
-                   (double)(kill->next_us - kill->at_us) / 1000, kill->open);
+            printf("  %-34s %8.0f  ms until steps were acknowledged again; %u orders were open\n",
+                   what, ms, kill->open);
     }
 }
 
@@ -332,6 +360,7 @@ int main(int argc, char **argv)
         read_ledger(&audit, argv[i]);
     read_results(&audit, results);
     compare(&audit);
+    qsort(audit.acks, audit.ack_count, sizeof *audit.acks, compare_times);
     print_table(&audit, seconds);
     pawl_close(audit.pawl);
     return audit.lost + audit.rerun + audit.differing == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
