@@ -71,7 +71,7 @@ struct wal_recovery {
     struct pawl_diag diag; /* what was found and where, when not simply healthy */
     uint64_t torn_bytes;   /* cut off at the end */
     uint64_t incarnation;  /* of the node; a partition that is expected and missing here, with this
-                              above  0, was lost with the end of the log: its vote is withheld too */
+                              above 0, was lost with the end of the log: its vote is withheld too */
     struct wal_partition *partitions; /* ascending; in the arena */
     size_t partition_count;
 };
