@@ -54,7 +54,7 @@ static uint32_t host_count(const struct sim *sim)
 
 static uint64_t down_us(struct sim *sim)
 {
-    return random_between(&sim->faults.random, 20000,
+    return random_between(&sim->faults.random, 5000,
                           random_chance(&sim->faults.random, 200000) ? 10000000 : 1500000);
 }
 
@@ -290,21 +290,27 @@ static enum fault_kind draw_kind(struct sim *sim)
     }
 }
 
-void faults_begin(struct sim *sim)
+static void add_fault(struct sim *sim, uint64_t from_us, uint64_t until_us, uint64_t length_us_max)
 {
     struct fault_schedule *schedule = &sim->faults;
-    schedule->random = random_fork(&sim->root, 4);
-    schedule->count = sim->plan.fault_count;
-    for (size_t i = 0; i < schedule->count; i++) {
-        struct fault *fault = &schedule->faults[i];
-        fault->kind = draw_kind(sim);
-        fault->begin_us = random_between(&schedule->random, SECONDS(1) / 2,
-                                         sim->plan.fault_until_us - SECONDS(5));
-        fault->end_us = fault->begin_us + random_between(&schedule->random, 50000, SECONDS(8));
-        events_put(
-            &sim->events,
-            (struct event){.at_us = fault->begin_us, .kind = EVENT_FAULT_BEGIN, .target = i});
-        events_put(&sim->events,
-                   (struct event){.at_us = fault->end_us, .kind = EVENT_FAULT_END, .target = i});
-    }
+    const size_t number = schedule->count++;
+    struct fault *fault = &schedule->faults[number];
+    fault->kind = draw_kind(sim);
+    fault->begin_us = random_between(&schedule->random, from_us, until_us);
+    fault->end_us = fault->begin_us + random_between(&schedule->random, 50000, length_us_max);
+    events_put(
+        &sim->events,
+        (struct event){.at_us = fault->begin_us, .kind = EVENT_FAULT_BEGIN, .target = number});
+    events_put(&sim->events,
+               (struct event){.at_us = fault->end_us, .kind = EVENT_FAULT_END, .target = number});
+}
+
+void faults_begin(struct sim *sim)
+{
+    const struct plan *plan = &sim->plan;
+    sim->faults.random = random_fork(&sim->root, 4);
+    for (size_t i = 0; i < plan->fault_count; i++)
+        add_fault(sim, SECONDS(1) / 2, plan->fault_until_us - SECONDS(5), SECONDS(8));
+    for (size_t i = 0; i < plan->storm_count; i++)
+        add_fault(sim, plan->storm_from_us, plan->storm_until_us, SECONDS(1));
 }

@@ -11,7 +11,7 @@
 
 struct sim;
 
-enum { FAULTS_MAX = 64 };
+enum { FAULTS_MAX = 128 };
 
 struct fault {
     enum fault_kind kind;

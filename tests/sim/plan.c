@@ -33,6 +33,21 @@ static void draw_faults(struct random *random, struct plan *plan)
     if (scheduled == 0)
         plan->is_enabled[FAULT_LEADER_KILL] = true;
     plan->fault_count = (uint32_t)random_between(random, 5, 24);
+    if (random_chance(random, 400000)) {
+        plan->storm_count = (uint32_t)random_between(random, 10, 60);
+        plan->storm_from_us = plan->start_from_us + random_below(random, SECONDS(2));
+        plan->storm_until_us =
+            plan->storm_from_us + random_between(random, SECONDS(3), SECONDS(20));
+    }
+}
+
+/* Everybody at once, or one after the other. */
+static void draw_times(struct random *random, struct plan *plan)
+{
+    const bool is_rush = random_chance(random, 400000);
+    plan->start_from_us = is_rush ? random_between(random, SECONDS(2), SECONDS(30)) : SECONDS(2);
+    plan->start_until_us = is_rush ? plan->start_from_us + SECONDS(6) : SECONDS(40);
+    plan->read_pause_us_max = random_chance(random, 300000) ? 40000 : 500000;
 }
 
 struct plan plan_draw(const struct random *root)
@@ -47,8 +62,7 @@ struct plan plan_draw(const struct random *root)
         .starter_count = (uint32_t)random_between(&random, 1, 3),
         .reader_count = (uint32_t)random_between(&random, 1, 2),
         .worker_count = (uint32_t)random_between(&random, 2, 4),
-        .instance_count = (uint32_t)random_between(&random, 20, 40),
-        .start_until_us = SECONDS(40),
+        .instance_count = (uint32_t)random_between(&random, 20, 50),
         .fault_until_us = SECONDS(60),
         .heal_until_us = SECONDS(360),
         .segment_bytes = pick(&random, segments, 3),
@@ -56,6 +70,7 @@ struct plan plan_draw(const struct random *root)
         .flush_interval_ms = (uint32_t)pick(&random, intervals, 4),
         .read_delay_us_max = (uint32_t)pick(&random, delays, 3),
     };
+    draw_times(&random, &plan);
     draw_faults(&random, &plan);
     return plan;
 }

@@ -60,10 +60,13 @@ struct plan {
     uint32_t node_count;
     uint32_t starter_count, reader_count, worker_count;
     uint32_t instance_count;
-    uint64_t start_until_us; /* new instances are started until then */
+    uint64_t start_from_us, start_until_us; /* new instances are started between them */
     uint64_t fault_until_us;
     uint64_t heal_until_us; /* everything must have ended by then */
-    uint32_t fault_count;   /* scheduled ones */
+    uint32_t fault_count;   /* scheduled ones, spread over the fault phase */
+    uint32_t storm_count;   /* more of them, short, close together, while instances are started */
+    uint64_t storm_from_us, storm_until_us;
+    uint32_t read_pause_us_max; /* of a reader between two reads */
     bool is_enabled[FAULT_KIND_COUNT];
     uint64_t segment_bytes; /* of the log */
     uint64_t clean_bytes_max;

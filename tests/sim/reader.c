@@ -6,7 +6,7 @@
 #include "tests/sim/must.h"
 #include "tests/sim/sim.h"
 
-enum { UNANSWERED_MAX = 4, PAUSE_US_MAX = 600000 };
+enum { UNANSWERED_MAX = 4 };
 
 struct reader_actor {
     struct host *host;
@@ -17,7 +17,7 @@ static void begin(void *self)
 {
     struct reader_actor *reader = self;
     reader->unanswered = 0;
-    host_timer(reader->host, random_below(&reader->host->random, PAUSE_US_MAX), 0);
+    host_timer(reader->host, random_below(&reader->host->random, 500000), 0);
 }
 
 static enum request_kind pick_kind(struct random *random)
@@ -63,7 +63,8 @@ static void timer(void *self, uint64_t detail)
 {
     struct reader_actor *reader = self;
     struct host *host = reader->host;
-    host_timer(host, random_between(&host->random, 1000, PAUSE_US_MAX), detail);
+    host_timer(host, random_between(&host->random, 1000, host->sim->plan.read_pause_us_max),
+               detail);
     if (reader->unanswered >= UNANSWERED_MAX || host->sim->is_finished)
         return;
     struct buffer body = {0};

@@ -62,7 +62,7 @@ static void add_start(struct workload *workload, struct random *random, const st
     intent->starter = number % plan->starter_count;
     intent->definition = (uint32_t)random_below(random, sim_definition_count);
     intent->request = random_id(random);
-    intent->at_us = SECONDS(2) + random_below(random, plan->start_until_us - SECONDS(2));
+    intent->at_us = random_between(random, plan->start_from_us, plan->start_until_us);
     intent->input = (int32_t)random_below(random, 100);
     snprintf(intent->workflow_id, sizeof intent->workflow_id, "w-%u", (unsigned)number);
     add_rival(workload, random, plan, *intent);
