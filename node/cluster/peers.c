@@ -8,6 +8,7 @@ enum {
     DIAL_TIMEOUT_MS = 1000,
     BACKOFF_MS_MIN = 20,
     BACKOFF_MS_MAX = 500,
+    HELLO_MS = 1000,
     SILENCE_MS = 3000,
     ACCEPTED_MAX = 64,
 };
@@ -18,6 +19,7 @@ struct peer {
     bool is_up;          /* its hello has answered ours */
     uint64_t due_us;     /* of the next dial */
     uint32_t backoff_ms;
+    uint64_t dialled_us;
     uint64_t heard_us;
 };
 
@@ -86,16 +88,24 @@ static void dial(struct peers *peers, struct peer *peer, uint64_t now_us)
 {
     peer->connection =
         wire_dial(peers->wire, peer->member->peer_address, peers->tag, DIAL_TIMEOUT_MS);
-    peer->heard_us = now_us;
+    peer->dialled_us = peer->heard_us = now_us;
     if (peer->connection == 0)
         peer_down(peer, now_us);
+}
+
+/* When the connection is given up. What is heard over the other direction proves nothing before its
+ * hello has come. */
+static uint64_t patience_end_us(const struct peer *peer)
+{
+    return peer->is_up ? peer->heard_us + (uint64_t)SILENCE_MS * 1000
+                       : peer->dialled_us + (uint64_t)HELLO_MS * 1000;
 }
 
 void peers_tick(struct peers *peers, uint64_t now_us)
 {
     for (size_t i = 0; i < peers->peer_count; i++) {
         struct peer *peer = &peers->peer[i];
-        if (peer->connection != 0 && now_us - peer->heard_us > (uint64_t)SILENCE_MS * 1000) {
+        if (peer->connection != 0 && now_us > patience_end_us(peer)) {
             wire_close(peers->wire, peer->connection);
             peer_down(peer, now_us);
         }
@@ -109,8 +119,7 @@ uint64_t peers_deadline_us(const struct peers *peers)
     uint64_t deadline_us = UINT64_MAX;
     for (size_t i = 0; i < peers->peer_count; i++) {
         const struct peer *peer = &peers->peer[i];
-        const uint64_t due_us =
-            peer->connection == 0 ? peer->due_us : peer->heard_us + (uint64_t)SILENCE_MS * 1000 + 1;
+        const uint64_t due_us = peer->connection == 0 ? peer->due_us : patience_end_us(peer) + 1;
         if (due_us < deadline_us)
             deadline_us = due_us;
     }
@@ -148,6 +157,18 @@ static struct accepted *accepted_of(struct peers *peers, uint64_t connection)
         if (peers->accepted[i].connection == connection)
             return &peers->accepted[i];
     return NULL;
+}
+
+/* NULL: no room; the connection is closed. */
+static struct accepted *add_accepted(struct peers *peers, uint64_t connection)
+{
+    if (peers->accepted_count == ACCEPTED_MAX) {
+        wire_close(peers->wire, connection);
+        return NULL;
+    }
+    struct accepted *accepted = &peers->accepted[peers->accepted_count++];
+    *accepted = (struct accepted){.connection = connection};
+    return accepted;
 }
 
 static void forget_accepted(struct peers *peers, struct accepted *accepted)
@@ -236,13 +257,11 @@ bool peers_event(struct peers *peers, const struct wire_event *event, uint64_t n
     struct accepted *accepted = accepted_of(peers, event->connection);
     switch (event->kind) {
     case WIRE_ACCEPTED:
-        if (peers->accepted_count == ACCEPTED_MAX)
-            wire_close(peers->wire, event->connection);
-        else
-            peers->accepted[peers->accepted_count++] =
-                (struct accepted){.connection = event->connection};
+        (void)add_accepted(peers, event->connection);
         return false;
     case WIRE_FRAME:
+        if (accepted == NULL) /* it was accepted before this node began to run */
+            accepted = add_accepted(peers, event->connection);
         return accepted != NULL && accepted_frame(peers, accepted, event, now_us, node_out);
     case WIRE_CLOSED:
         if (accepted != NULL)

@@ -4,7 +4,8 @@
  * 1. A connection begins with a hello both ways: the same cluster, the node ids that both expect.
  * Anything else closes it.
  * 2. What cannot be sent is dropped: Raft sends again.
- * 3. A connection over which nothing was answered for SILENCE_MS is dialled again.
+ * 3. A peer that is silent for SILENCE_MS, or has not answered our hello for HELLO_MS, is dialled
+ * again.
  */
 #ifndef PAWL_NODE_CLUSTER_PEERS_H
 #define PAWL_NODE_CLUSTER_PEERS_H
