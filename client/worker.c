@@ -229,13 +229,13 @@ void worker_task_gone(struct pawl_worker *worker)
     pthread_mutex_unlock(&worker->mutex);
 }
 
-/* The task holds a reference to the worker from here on. */
-static void worker_queue(struct pawl_worker *worker, struct pawl_task *task)
+/* False: the threads are ending. */
+static bool worker_queue(struct pawl_worker *worker, struct pawl_task *task)
 {
-    worker_hold(worker);
     pthread_mutex_lock(&worker->mutex);
-    worker->running_count++;
-    if (!worker->is_inline) {
+    bool is_taken = !worker->is_ending;
+    worker->running_count += is_taken;
+    if (is_taken && !worker->is_inline) {
         if (worker->last != NULL)
             worker->last->next = task;
         else
@@ -244,8 +244,7 @@ static void worker_queue(struct pawl_worker *worker, struct pawl_task *task)
         pthread_cond_signal(&worker->work);
     }
     pthread_mutex_unlock(&worker->mutex);
-    if (worker->is_inline)
-        task_run(task);
+    return is_taken;
 }
 
 /* A hand-out that cannot be run is no longer held: it comes again after the next attach. */
@@ -271,14 +270,21 @@ static void handout_drop(struct pawl *pawl, const struct msg_handout *handout)
         free(drop);
 }
 
-/* False: no handler, or no memory. */
+/* False: no handler, no memory, or no more threads. */
 static bool worker_give(struct pawl_worker *worker, const struct msg_handout *handout)
 {
     const struct handler *handler = handler_find(worker, handout->type);
     struct pawl_task *task = handler != NULL ? task_new(worker, handler, handout) : NULL;
     if (task == NULL)
         return false;
-    worker_queue(worker, task);
+    worker_hold(worker); /* the task's */
+    if (!worker_queue(worker, task)) {
+        task_release(task);
+        task_release(task);
+        return false;
+    }
+    if (worker->is_inline)
+        task_run(task);
     return true;
 }
 
