@@ -271,8 +271,8 @@ static void back_up(struct raft *raft, struct raft_peer *peer, const struct raft
         raft_peer_probe(peer, agreement + 1);
 }
 
-/* A probe has found its place when all before it is durable there. An answer that falls short of that
- * was to something earlier, or its disk is still writing and another answer will follow. */
+/* A probe has found its place when all before it is durable there. An answer that falls short of
+ * that was to something earlier, or its disk is still writing and another answer will follow. */
 static void advance(struct raft_peer *peer, const struct raft_message *message)
 {
     raft_peer_matched(peer, message->match_index);

@@ -73,7 +73,9 @@ uint64_t raft_digest(const struct raft *raft)
     digest = mix(mix(digest, raft->commit_index), raft->stable_index);
     digest = mix(digest, (uint64_t)raft->is_vote_withheld << 2 |
                              (uint64_t)raft->is_readmission_asked << 1 | raft->was_late);
-    digest = mix(digest, raft->readmit_index);
+    digest = mix(mix(digest, raft->readmit_index), raft->told_term);
+    digest = mix(digest, raft->is_vote_withheld ? raft->ask_due_ms - raft->now_ms : 0);
+    digest = mix(digest, raft->told);
     digest = mix_term(mix_log(digest, &raft->log), raft);
     return raft->role == RAFT_LEADER ? mix_leader(digest, raft) : mix_waiting(digest, raft);
 }

@@ -73,6 +73,25 @@ void raft_take_synced(struct raft *raft, const struct raft_synced *synced)
         raft_commit_counted(raft);
 }
 
+/* Whoever may have this node's lost vote of some term tells a term no lower. A pre-vote and its
+ * grant carry the term after it. */
+void raft_note_told_term(struct raft *raft, const struct raft_message *message)
+{
+    if (!raft->is_vote_withheld)
+        return;
+    bool is_grant = message->kind == RAFT_MSG_PRE_VOTE_REPLY && !message->is_rejected;
+    raft_term term = message->term - (is_grant || message->kind == RAFT_MSG_PRE_VOTE ? 1 : 0);
+    if (term > raft->told_term)
+        raft->told_term = term;
+    raft->told |= raft_slots_of((uint32_t)raft_members_slot(&raft->members, message->from));
+}
+
+raft_slots raft_untold(const struct raft *raft)
+{
+    raft_slots voters = raft->members.voters | raft->members.old_voters;
+    return voters & ~raft->told & ~raft_slots_of(raft->self);
+}
+
 void raft_take_readmit(struct raft *raft, raft_index index)
 {
     if (!raft->is_vote_withheld)
@@ -87,14 +106,15 @@ static bool has_other_voters(const struct raft *raft)
     return ((raft->members.voters | raft->members.old_voters) & ~raft_slots_of(raft->self)) != 0;
 }
 
-/* Filled means: all that was ever committed is durable here. What was committed in earlier terms lies
- * below any commit of this term. What was committed in this term with an acknowledgement that this node
- * has lost lies above what it held, so its leader had heard of the loss before an append could be
- * accepted here, and told its commit index with that append. */
+/* Filled means: all that was ever committed is durable here. What was committed in earlier terms
+ * lies below any commit of this term. What was committed in this term with an acknowledgement that
+ * this node has lost lies above what it held, so its leader had heard of the loss before an append
+ * could be accepted here, and told its commit index with that append. */
 static bool is_filled(const struct raft *raft)
 {
     raft_index needed = raft->leader_commit_index;
-    if (raft->durable.term != raft->hard.term ||
+    if (raft_untold(raft) != 0 || raft->hard.term < raft->told_term ||
+        raft->durable.term != raft->hard.term ||
         raft_log_term(&raft->log, needed) != raft->hard.term)
         return false;
     if (needed < raft->readmit_index)
@@ -102,8 +122,8 @@ static bool is_filled(const struct raft *raft)
     return raft->stable_index >= needed && raft->leader_match_index >= needed;
 }
 
-/* A vote of this term may have been given and lost with the log's end, so first of all it is spent, for
- * good: a readmission that a crash could undo would let this node vote again. */
+/* A vote of this term may have been given and lost with the log's end, so first of all it is spent,
+ * for good: a readmission that a crash could undo would let this node vote again. */
 void raft_readmit_if_filled(struct raft *raft)
 {
     if (!raft->is_vote_withheld || !raft->is_readmission_asked ||

@@ -90,6 +90,7 @@ struct raft *raft_new(const struct raft_options *options, const struct raft_rest
     raft->self = (uint32_t)self;
     raft->prng.state = options->seed;
     raft->now_ms = now_ms;
+    raft->ask_due_ms = now_ms;
     if (!restore_log(raft, restored) || !give_windows(raft) ||
         !raft_outbox_init(&raft->outbox, members.count)) {
         raft_free(raft);
@@ -134,6 +135,7 @@ static enum raft_error take_message(struct raft *raft, const struct raft_message
 {
     if (!raft_message_is_sound(raft, message))
         return RAFT_DROPPED;
+    raft_note_told_term(raft, message);
     switch ((enum raft_message_kind)message->kind) {
     case RAFT_MSG_PRE_VOTE:
         return raft_take_pre_vote(raft, message);

@@ -111,11 +111,10 @@ enum raft_input_kind {
     RAFT_IN_READ,    /* begin a read round; leaders only */
     RAFT_IN_SYNCED,  /* synced: everything handed out in RAFT_OUT_PERSIST up to this one is durable */
     RAFT_IN_CUT,     /* index: the host has cut its log up to here; forget those entries */
-    RAFT_IN_READMIT, /* index: a node whose vote was withheld may take part again, once a leader has
-                        filled its log up to here and up to a commit of the leader's own term, durably.
-                        For the host to say when every other voter has told a term, none higher than
-                        this node's. Until then messages from before the loss must not be delivered,
-                        neither from this node nor to it */
+    RAFT_IN_READMIT, /* index: a node whose vote was withheld may take part again, once every other voter
+                        has told its term (they are asked), and a leader of a term no lower has filled
+                        its log up to here and up to a commit of that term, durably. Messages from
+                        before the loss must not be delivered, neither from this node nor to it */
 };
 
 /* Names one RAFT_OUT_PERSIST. A late report of an entry that was overwritten since then counts for

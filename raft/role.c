@@ -113,12 +113,18 @@ static uint64_t quorum_due_ms(const struct raft *raft)
     return quorum_heard_ms(raft) + raft->options.election_timeout_ms_max;
 }
 
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 uint64_t raft_deadline(const struct raft *raft)
 {
-    if (raft->role != RAFT_LEADER)
-        return raft->election_due_ms;
-    uint64_t due_ms = quorum_due_ms(raft);
-    return due_ms < raft->heartbeat_due_ms ? due_ms : raft->heartbeat_due_ms;
+    if (raft->role == RAFT_LEADER)
+        return earlier(quorum_due_ms(raft), raft->heartbeat_due_ms);
+    if (raft->is_vote_withheld && raft_untold(raft) != 0)
+        return earlier(raft->election_due_ms, raft->ask_due_ms);
+    return raft->election_due_ms;
 }
 
 static void tick_leader(struct raft *raft, bool is_forgiven)
@@ -135,6 +141,23 @@ static void tick_leader(struct raft *raft, bool is_forgiven)
     raft_heartbeat_to_all(raft);
 }
 
+static void lose_leader(struct raft *raft)
+{
+    raft_become_follower(raft, raft->hard.term, 0);
+    raft_arm_election(raft);
+}
+
+/* Followers do not hear each other, so the terms must be asked for. */
+static void tick_withheld(struct raft *raft)
+{
+    if (raft_untold(raft) != 0 && raft->now_ms >= raft->ask_due_ms) {
+        raft->ask_due_ms = raft->now_ms + raft->options.election_timeout_ms_min;
+        raft_ask_terms(raft);
+    }
+    if (raft->now_ms >= raft->election_due_ms)
+        lose_leader(raft);
+}
+
 static void tick_waiting(struct raft *raft, bool is_forgiven)
 {
     /* A candidate waits for its own disk first; nobody has been asked yet. */
@@ -143,12 +166,10 @@ static void tick_waiting(struct raft *raft, bool is_forgiven)
         raft_arm_election(raft);
         return;
     }
-    if (raft->is_vote_withheld || raft_is_learner(raft, raft->self)) {
-        raft_become_follower(raft, raft->hard.term, 0);
-        raft_arm_election(raft);
-        return;
-    }
-    become_pre_candidate(raft);
+    if (raft_is_learner(raft, raft->self))
+        lose_leader(raft);
+    else
+        become_pre_candidate(raft);
 }
 
 void raft_tick(struct raft *raft)
@@ -161,6 +182,8 @@ void raft_tick(struct raft *raft)
     raft->was_late = is_late;
     if (raft->role == RAFT_LEADER)
         tick_leader(raft, is_forgiven);
+    else if (raft->is_vote_withheld)
+        tick_withheld(raft);
     else
         tick_waiting(raft, is_forgiven);
 }

@@ -79,6 +79,9 @@ struct raft {
     bool is_vote_withheld;
     bool is_readmission_asked;
     raft_index readmit_index;
+    raft_term told_term; /* while withheld: the highest that another node has told as its own */
+    raft_slots told;     /* ... and the nodes that have told theirs */
+    uint64_t ask_due_ms; /* ... and when the others are asked again */
 };
 
 /* raft.c */
@@ -112,6 +115,7 @@ bool raft_is_leader_live(const struct raft *raft);
 
 /* vote.c */
 void raft_ask_pre_votes(struct raft *raft);
+void raft_ask_terms(struct raft *raft);
 void raft_ask_votes_if_durable(struct raft *raft);
 void raft_send_vote_if_durable(struct raft *raft);
 enum raft_error raft_take_pre_vote(struct raft *raft, const struct raft_message *message);
@@ -137,6 +141,9 @@ void raft_commit_to(struct raft *raft, raft_index index);
 void raft_persist(struct raft *raft);
 void raft_forget_from(struct raft *raft, raft_index first_index);
 void raft_take_synced(struct raft *raft, const struct raft_synced *synced);
+void raft_note_told_term(struct raft *raft, const struct raft_message *message);
+/* Withheld: the voters that have not told their term since the start. */
+raft_slots raft_untold(const struct raft *raft);
 void raft_take_readmit(struct raft *raft, raft_index index);
 void raft_readmit_if_filled(struct raft *raft);
 

@@ -5,21 +5,26 @@
  * 2. A pre-vote promises nothing and changes nothing; its refusal carries the term of who
  *    refuses, so a candidate that has fallen behind catches up.
  * 3. While a leader is live its followers are deaf to campaigns of later terms.
- * 4. A node whose vote is withheld grants neither.
+ * 4. A node whose vote is withheld grants neither, and asks for pre-votes only to be told terms.
  */
 #include "raft/mutant.h"
 #include "raft/state.h"
 
-static void ask(struct raft *raft, enum raft_message_kind kind, raft_term term)
+static void ask(struct raft *raft, enum raft_message_kind kind, raft_term term, raft_slots asked)
 {
     for (uint32_t slot = 0; slot < raft->members.count; slot++) {
-        if (slot == raft->self || raft_is_learner(raft, slot))
+        if (slot == raft->self || (asked & raft_slots_of(slot)) == 0)
             continue;
         struct raft_message *message = raft_emit_message(raft, kind, slot);
         message->term = term;
         message->previous_index = raft->log.last_index;
         message->previous_term = raft_log_last_term(&raft->log);
     }
+}
+
+static raft_slots voters(const struct raft *raft)
+{
+    return raft->members.voters | raft->members.old_voters;
 }
 
 static void win_if_granted(struct raft *raft)
@@ -41,8 +46,15 @@ static void count_grant(struct raft *raft, raft_node voter)
 void raft_ask_pre_votes(struct raft *raft)
 {
     raft->granted = raft_slots_of(raft->self);
-    ask(raft, RAFT_MSG_PRE_VOTE, raft->hard.term + 1);
+    ask(raft, RAFT_MSG_PRE_VOTE, raft->hard.term + 1, voters(raft));
     win_if_granted(raft);
+}
+
+/* A refused pre-vote names the refuser's term, and a granted one says that it is no higher. A grant
+ * makes no candidate of a node whose vote is withheld. */
+void raft_ask_terms(struct raft *raft)
+{
+    ask(raft, RAFT_MSG_PRE_VOTE, raft->hard.term + 1, raft_untold(raft));
 }
 
 void raft_ask_votes_if_durable(struct raft *raft)
@@ -53,7 +65,7 @@ void raft_ask_votes_if_durable(struct raft *raft)
     raft->has_asked_votes = true;
     raft->granted = raft_slots_of(raft->self);
     raft_arm_election(raft);
-    ask(raft, RAFT_MSG_VOTE, raft->hard.term);
+    ask(raft, RAFT_MSG_VOTE, raft->hard.term, voters(raft));
     win_if_granted(raft);
 }
 

@@ -445,6 +445,41 @@ static void test_learner_neither_campaigns_nor_counts(void **state)
     raft_free(raft);
 }
 
+/* Node 3 has a term of its own, in which this node may have voted for it before it lost its log. */
+static void test_withheld_vote_is_not_back_in_a_term_below_what_it_was_told(void **state)
+{
+    (void)state;
+    static const struct raft_entry noops[] = {{.term = 6, .kind = RAFT_ENTRY_NOOP},
+                                              {.term = 8, .kind = RAFT_ENTRY_NOOP}};
+    const struct raft_options options = options_of(3);
+    struct raft *raft = raft_new(&options, &(struct raft_restored){.is_vote_withheld = true}, 0);
+    assert_non_null(raft);
+    struct raft_message append = {.kind = RAFT_MSG_APPEND,
+                                  .from = 2,
+                                  .term = 6,
+                                  .commit_index = 1,
+                                  .entries = noops,
+                                  .entry_count = 1};
+    struct raft_outputs outputs = take(raft, append);
+    struct raft_synced token = find(&outputs, RAFT_OUT_PERSIST)->persist.token;
+    outputs = take(raft, (struct raft_message){.kind = RAFT_MSG_VOTE, .from = 3, .term = 7});
+    assert_int_equal(raft_current_term(raft), 6);
+    (void)step(raft, (struct raft_input){.kind = RAFT_IN_SYNCED, .synced = token});
+    outputs = step(raft, (struct raft_input){.kind = RAFT_IN_READMIT});
+    assert_int_equal(outputs.count, 0);
+    append.term = 8;
+    append.previous_index = 1;
+    append.previous_term = 6;
+    append.commit_index = 2;
+    append.entries = &noops[1];
+    outputs = take(raft, append);
+    outputs = sync(raft, &outputs);
+    assert_int_equal(find(&outputs, RAFT_OUT_PERSIST)->persist.vote, 1);
+    outputs = sync(raft, &outputs);
+    assert_non_null(find(&outputs, RAFT_OUT_READMITTED));
+    raft_free(raft);
+}
+
 static void test_cut_forgets_entries_and_keeps_answers(void **state)
 {
     (void)state;
@@ -545,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_follower_coarse_ticks_still_campaign),
         cmocka_unit_test(test_follower_timeout_is_drawn_afresh_within_its_bounds),
         cmocka_unit_test(test_learner_neither_campaigns_nor_counts),
+        cmocka_unit_test(test_withheld_vote_is_not_back_in_a_term_below_what_it_was_told),
         cmocka_unit_test(test_cut_forgets_entries_and_keeps_answers),
         cmocka_unit_test(test_cut_before_a_follower_is_survived),
         cmocka_unit_test(test_progress_tells_of_members_to_a_leader_only),

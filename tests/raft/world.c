@@ -203,7 +203,6 @@ static void start(struct world *world, uint32_t at)
     node->commit_index = draw(world, node->host.disk.base_index, known);
     node->life++;
     node->is_syncing = false;
-    node->is_told = false;
     node->read_count = 0;
     node->last_report_ms = 0;
     if (!host_start(&node->host, node->commit_index, world->now_ms))
@@ -249,28 +248,6 @@ static void damage(struct world *world, uint32_t at)
     node->voted_for = 0;
     node->acked_index = 0;
     world->counts.damages++;
-}
-
-/* What the host of a damaged node does: hear every other voter's term, reach the highest, and only
- * then ask to take part again. */
-static void try_readmit(struct world *world, uint32_t at)
-{
-    struct world_node *node = &world->nodes[at];
-    if (!node->is_told) {
-        node->told_term = 0;
-        for (uint32_t i = 0; i < world->node_count; i++) {
-            const struct world_node *other = &world->nodes[i];
-            if (!is_running(world, i))
-                return;
-            if (raft_current_term(other->host.raft) > node->told_term)
-                node->told_term = raft_current_term(other->host.raft);
-        }
-        node->is_told = true;
-    }
-    if (raft_current_term(node->host.raft) < node->told_term)
-        return;
-    struct raft_input input = {.kind = RAFT_IN_READMIT};
-    (void)step(world, at, &input, NULL);
 }
 
 /* ---- Actions. ---- */
@@ -361,10 +338,11 @@ static void act(struct world *world)
 {
     uint32_t at = (uint32_t)draw(world, 0, world->node_count - 1);
     world->action_at_ms = world->now_ms + draw(world, 1, ACTION_MS_MAX);
+    struct raft_input readmit = {.kind = RAFT_IN_READMIT};
     do_fault(world, pick_victim(world));
     for (uint32_t i = 0; i < world->node_count; i++) {
         if (world->nodes[i].host.is_withheld && is_running(world, i))
-            try_readmit(world, i);
+            (void)step(world, i, &readmit, NULL);
     }
     if (!is_running(world, at))
         return;
@@ -410,9 +388,10 @@ static void deliver(struct world *world, uint32_t slot)
     const struct world_event *event = &world->events[slot];
     struct raft_input input = {.kind = RAFT_IN_MESSAGE, .message = event->message};
     uint32_t from = (uint32_t)event->message.from - 1;
-    if (event->incarnations[0] == world->nodes[from].incarnation &&
-        event->incarnations[1] == world->nodes[event->to].incarnation)
-        (void)step(world, event->to, &input, event->payloads);
+    if (event->incarnations[0] != world->nodes[from].incarnation ||
+        event->incarnations[1] != world->nodes[event->to].incarnation)
+        return;
+    (void)step(world, event->to, &input, event->payloads);
 }
 
 static void take_event(struct world *world, uint32_t slot)

@@ -80,9 +80,6 @@ struct world_node {
     raft_term acked_term; /* of the leader */
     raft_index acked_index;
     raft_term acked_entry_term;
-    /* A node that lost acknowledged things: what the others have told it. */
-    bool is_told;
-    raft_term told_term;
 };
 
 /* One entry that existed at an index, in any log. */

@@ -193,8 +193,7 @@ void world_check_send(struct world *world, uint32_t at, const struct raft_messag
         check_vote(world, at, message);
     if (message->kind == RAFT_MSG_APPEND_REPLY && !message->is_rejected)
         check_ack(world, at, message);
-    bool is_campaign = message->kind == RAFT_MSG_VOTE || message->kind == RAFT_MSG_PRE_VOTE;
-    if (is_campaign && node->host.is_withheld)
+    if (message->kind == RAFT_MSG_VOTE && node->host.is_withheld)
         world_fail(world, "a node whose vote is withheld campaigns", at + 1);
     if (message->kind == RAFT_MSG_VOTE &&
         (node->host.disk_term != message->term || node->host.disk_vote != message->from ||
