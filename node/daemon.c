@@ -129,11 +129,26 @@ static enum pawl_error open_log(struct daemon *daemon, struct arena *arena,
                                   .segment_bytes = SEGMENT_BYTES,
                                   .spare_segments = SPARE_SEGMENTS};
     entropy_fill(NULL, &options.salt, sizeof options.salt);
+    const bool is_gone = data_dir_has_begun(&daemon->dir) && !data_dir_has_log(&daemon->dir);
     TRY(wal_open(&options, arena, recovery, &daemon->run.wal, diag));
-    if (recovery->health != WAL_HEALTHY)
-        say(SAY_WARNING, "the log is damaged; this node is filled by its peers before it votes",
-            "found=\"%s\"", recovery->diag.text);
+    if (is_gone) {
+        recovery->health = WAL_DAMAGED;
+        snprintf(recovery->diag.text, sizeof recovery->diag.text, "there was no log at all");
+    }
     return PAWL_OK;
+}
+
+static void say_damage(const struct wal_recovery *recovery, const struct replica_restored *restored)
+{
+    if (!restored->is_vote_withheld)
+        return;
+    const char *found = "damage that an earlier start has seen";
+    if (recovery->health != WAL_HEALTHY)
+        found = recovery->diag.text;
+    else if (restored->has_lost_entries)
+        found = "the store has entries that the log has lost";
+    say(SAY_WARNING, "the log is damaged; this node is filled by its peers before it votes",
+        "found=\"%s\"", found);
 }
 
 static enum pawl_error open_store(struct daemon *daemon, struct pawl_diag *diag)
@@ -176,6 +191,8 @@ static enum pawl_error open_parts(struct daemon *daemon, struct arena *arena,
     TRY(open_store(daemon, diag));
     const struct rows_port rows = rows_lmdb_port(run->store);
     TRY(replica_restore(run->wal, &recovery, &rows, arena, &restored, diag));
+    say_damage(&recovery, &restored);
+    TRY(data_dir_begin(&daemon->dir, diag));
     const struct runner_options options = {
         .wal = run->wal, .rows = rows, .disk = disk_posix_port(run->log_disk)};
     TRY(runner_new(&options, &run->runner));
@@ -417,6 +434,11 @@ static enum pawl_error open_all(struct daemon *daemon, struct pawl_diag *diag)
     if (error != PAWL_OK && error != PAWL_E_NOT_FOUND)
         return error;
     daemon->is_to_start = error == PAWL_OK;
+    if (!daemon->is_to_start && data_dir_has_begun(&daemon->dir))
+        return diag_fail(diag, PAWL_E_CORRUPT,
+                         "this node has taken part in a cluster, but its identity is gone from %s; "
+                         "restore identity.json from a copy, or rebuild this node from its peers",
+                         daemon->options.data_path);
     TRY(open_sockets(daemon, diag));
     say(SAY_INFO, "listening", "name=%s peers=%s clients=%s", daemon->options.name,
         daemon->options.peer_address, daemon->options.client_address);

@@ -55,6 +55,7 @@ struct replica_options {
 struct replica_restored {
     struct wal_partition log;
     bool is_vote_withheld;
+    bool has_lost_entries; /* the log ended before the store */
     struct rows_mark mark; /* of the store */
     bool is_store_empty;
     struct raft_entry *entries; /* log.base_index + 1 .. log.last_index */

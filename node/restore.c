@@ -52,33 +52,49 @@ static enum pawl_error read_tail(struct wal *wal, struct arena *arena,
     return PAWL_OK;
 }
 
-/* The log lost its end, down to below what the store has. Everything in the store is committed, so
- * the log begins again behind it. */
-static enum pawl_error begin_behind_store(struct wal *wal, struct replica_restored *restored,
-                                          struct pawl_diag *diag)
+/* The log lost its end, down to below what the store has, or all of this partition. This is a new
+ * incarnation, whose vote is withheld also after a restart. Everything in the store is committed,
+ * so the log begins again behind it. */
+static enum pawl_error begin_again(struct wal *wal, const struct wal_recovery *recovery,
+                                   struct replica_restored *restored, struct pawl_diag *diag)
 {
     struct wal_partition *log = &restored->log;
-    const struct wal_record record = {
-        .kind = WAL_START,
-        .partition = log->partition,
-        .entry = {.index = restored->mark.index, .term = restored->mark.term}};
-    TRY(wal_append(wal, &record));
-    TRY(wal_sync(wal, diag));
-    log->base_index = log->last_index = restored->mark.index;
-    log->base_term = restored->mark.term;
-    return PAWL_OK;
+    const struct rows_mark *mark = &restored->mark;
+    if (!log->is_vote_withheld)
+        log->incarnation = recovery->incarnation + 1;
+    log->is_vote_withheld = true;
+    const struct wal_record incarnation = {
+        .kind = WAL_INCARNATION, .partition = log->partition, .term = log->incarnation, .vote = 1};
+    TRY(wal_append(wal, &incarnation));
+    if (log->term < mark->term) {
+        const struct wal_record state = {
+            .kind = WAL_HARD_STATE, .partition = log->partition, .term = mark->term};
+        TRY(wal_append(wal, &state));
+        log->term = mark->term;
+        log->vote = 0;
+    }
+    if (log->last_index < mark->index) {
+        const struct wal_record start = {.kind = WAL_START,
+                                         .partition = log->partition,
+                                         .entry = {.index = mark->index, .term = mark->term}};
+        TRY(wal_append(wal, &start));
+        log->base_index = log->last_index = mark->index;
+        log->base_term = mark->term;
+    }
+    return wal_sync(wal, diag);
 }
 
 enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *recovery,
                                 const struct rows_port *rows, struct arena *arena,
                                 struct replica_restored *restored_out, struct pawl_diag *diag)
 {
-    struct replica_restored restored = {.log = {.incarnation = recovery->incarnation,
-                                                .is_vote_withheld = recovery->incarnation > 0}};
+    struct replica_restored restored = {0};
+    bool is_known = false;
     for (size_t i = 0; i < recovery->partition_count; i++)
-        if (recovery->partitions[i].partition == 0)
+        if (recovery->partitions[i].partition == 0) {
             restored.log = recovery->partitions[i];
-    restored.is_vote_withheld = restored.log.is_vote_withheld || recovery->health != WAL_HEALTHY;
+            is_known = true;
+        }
     TRY(read_mark(rows, &restored));
     if (restored.mark.index < restored.log.base_index)
         return diag_fail(
@@ -86,8 +102,13 @@ enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *reco
             "the store has everything up to entry %llu, but the log begins after entry "
             "%llu; this node must be rebuilt from its peers",
             (unsigned long long)restored.mark.index, (unsigned long long)restored.log.base_index);
-    if (restored.log.last_index < restored.mark.index)
-        TRY(begin_behind_store(wal, &restored, diag));
+    /* A flush never passes what the log has synced, whatever the log says of its own health. */
+    restored.has_lost_entries = restored.log.last_index < restored.mark.index;
+    const bool has_lost_all =
+        !is_known && (recovery->health != WAL_HEALTHY || recovery->incarnation > 0);
+    if (restored.has_lost_entries || has_lost_all)
+        TRY(begin_again(wal, recovery, &restored, diag));
+    restored.is_vote_withheld = restored.log.is_vote_withheld || recovery->health != WAL_HEALTHY;
     TRY(read_shapes(wal, arena, &restored));
     TRY(read_tail(wal, arena, &restored));
     *restored_out = restored;

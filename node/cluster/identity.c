@@ -1,7 +1,9 @@
 #include "node/cluster/identity.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,7 +13,9 @@
 
 static const char file_name[] = "identity.json";
 static const char temporary_name[] = "identity.json.new";
-enum { FILE_BYTES_MAX = 65536 };
+static const char mark_name[] = "begun";
+static const char format_name[] = "pawl-identity-1";
+enum { FILE_BYTES_MAX = 65536, CHECK_BYTES = 16, CHECK_TEXT_BYTES = 2 * CHECK_BYTES + 1 };
 
 /* ---- the directory ---- */
 
@@ -46,6 +50,76 @@ void data_dir_close(struct data_dir *dir)
 {
     close(dir->lock_fd);
     close(dir->fd);
+}
+
+bool data_dir_has_begun(const struct data_dir *dir)
+{
+    return faccessat(dir->fd, mark_name, F_OK, 0) == 0;
+}
+
+enum pawl_error data_dir_begin(const struct data_dir *dir, struct pawl_diag *diag)
+{
+    if (data_dir_has_begun(dir))
+        return PAWL_OK;
+    const int fd = openat(dir->fd, mark_name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || close(fd) != 0 || fsync(dir->fd) != 0)
+        return diag_fail(diag, PAWL_E_IO, "cannot make %s in the data directory: %s", mark_name,
+                         strerror(errno));
+    return PAWL_OK;
+}
+
+bool data_dir_has_log(const struct data_dir *dir)
+{
+    static const char prefix[] = "segment-";
+    const int fd = openat(dir->fd, "log", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *log = fd >= 0 ? fdopendir(fd) : NULL;
+    bool is_found = false;
+    if (log == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    for (const struct dirent *entry; !is_found && (entry = readdir(log)) != NULL;)
+        is_found = strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0;
+    closedir(log);
+    return is_found;
+}
+
+/* ---- the content ---- */
+
+static void put(struct buffer *out, const char *key, struct bytes text)
+{
+    pack_text(out, key);
+    pack_string(out, text);
+}
+
+/* All of it but the check, as the last four pairs of a map. */
+static void put_content(struct buffer *out, const struct identity *identity)
+{
+    char cluster[37];
+    id128_format(identity->cluster, cluster);
+    put(out, "format", bytes_string(format_name));
+    put(out, "cluster", bytes_string(cluster));
+    pack_text(out, "node");
+    pack_unsigned(out, identity->node);
+    pack_text(out, "members");
+    pack_array(out, (uint32_t)identity->member_count);
+    for (size_t i = 0; i < identity->member_count; i++) {
+        const struct msg_member *member = &identity->members[i];
+        pack_map(out, 4);
+        pack_text(out, "node");
+        pack_unsigned(out, member->node);
+        put(out, "name", member->name);
+        put(out, "peer", member->peer_address);
+        put(out, "client", member->client_address);
+    }
+}
+
+static void check_of(struct bytes content, char text_out[CHECK_TEXT_BYTES])
+{
+    uint8_t check[CHECK_BYTES];
+    crypto_generichash(check, sizeof check, content.data, content.size, NULL, 0);
+    sodium_bin2hex(text_out, CHECK_TEXT_BYTES, check, sizeof check);
 }
 
 /* ---- reading ---- */
@@ -108,6 +182,21 @@ static enum pawl_error parse(struct bytes value, struct identity *identity_out)
     return PAWL_OK;
 }
 
+/* What was read says the same as what was written. */
+static bool is_checked(struct bytes value, const struct identity *identity)
+{
+    struct buffer content = {0};
+    char check[CHECK_TEXT_BYTES];
+    put_content(&content, identity);
+    check_of(buffer_bytes(&content), check);
+    const bool is_same =
+        !content.is_failed &&
+        bytes_equal(value_map_string(value, BYTES_LITERAL("check")), bytes_string(check)) &&
+        bytes_equal(value_map_string(value, BYTES_LITERAL("format")), bytes_string(format_name));
+    buffer_done(&content);
+    return is_same;
+}
+
 enum pawl_error identity_read(const struct data_dir *dir, struct arena *arena,
                               struct identity *identity_out, struct pawl_diag *diag)
 {
@@ -120,45 +209,31 @@ enum pawl_error identity_read(const struct data_dir *dir, struct arena *arena,
     buffer_done(&value);
     if (error == PAWL_E_NOT_FOUND || error == PAWL_E_IO || error == PAWL_E_NO_MEMORY)
         return error;
-    if (error != PAWL_OK || parse(kept, identity_out) != PAWL_OK)
+    struct identity identity;
+    if (error != PAWL_OK || parse(kept, &identity) != PAWL_OK || !is_checked(kept, &identity))
         return diag_fail(diag, PAWL_E_CORRUPT,
                          "%s in the data directory is damaged; restore it from a copy, or rebuild "
                          "this node from its peers",
                          file_name);
+    *identity_out = identity;
     return PAWL_OK;
 }
 
 /* ---- writing ---- */
 
-static void put(struct buffer *out, const char *key, struct bytes text)
-{
-    pack_text(out, key);
-    pack_string(out, text);
-}
-
 static void write_text(const struct identity *identity, struct buffer *text_out)
 {
-    struct buffer value = {0};
-    char cluster[37];
-    id128_format(identity->cluster, cluster);
-    pack_map(&value, 4);
-    put(&value, "format", BYTES_LITERAL("pawl-identity-1"));
-    put(&value, "cluster", bytes_string(cluster));
-    pack_text(&value, "node");
-    pack_unsigned(&value, identity->node);
-    pack_text(&value, "members");
-    pack_array(&value, (uint32_t)identity->member_count);
-    for (size_t i = 0; i < identity->member_count; i++) {
-        const struct msg_member *member = &identity->members[i];
-        pack_map(&value, 4);
-        pack_text(&value, "node");
-        pack_unsigned(&value, member->node);
-        put(&value, "name", member->name);
-        put(&value, "peer", member->peer_address);
-        put(&value, "client", member->client_address);
-    }
+    struct buffer content = {0}, value = {0};
+    char check[CHECK_TEXT_BYTES];
+    put_content(&content, identity);
+    check_of(buffer_bytes(&content), check);
+    pack_map(&value, 5);
+    put(&value, "check", bytes_string(check));
+    buffer_append(&value, content.data, content.size);
     json_write(buffer_bytes(&value), JSON_INDENTED, text_out);
     buffer_append(text_out, "\n", 1);
+    text_out->is_failed |= content.is_failed || value.is_failed;
+    buffer_done(&content);
     buffer_done(&value);
 }
 

@@ -3,6 +3,8 @@
  * 1. A data directory belongs to one process at a time (a lock) and to one node of one cluster (the
  * identity).
  * 2. State comes only from the data directory: there is no flag for "new" or "existing".
+ * 3. A node that has begun to run leaves a mark, so that a log or an identity that is missing later
+ * is not taken for one that never was.
  */
 #ifndef PAWL_NODE_CLUSTER_IDENTITY_H
 #define PAWL_NODE_CLUSTER_IDENTITY_H
@@ -27,8 +29,13 @@ struct data_dir {
 MUST_USE enum pawl_error data_dir_open(const char *path, struct data_dir *dir_out,
                                        struct pawl_diag *diag);
 void data_dir_close(struct data_dir *dir);
+/* Leave the mark, durably; again is harmless. PAWL_E_IO. */
+MUST_USE enum pawl_error data_dir_begin(const struct data_dir *dir, struct pawl_diag *diag);
+bool data_dir_has_begun(const struct data_dir *dir);
+/* There is at least one segment of a log. */
+bool data_dir_has_log(const struct data_dir *dir);
 
-/* PAWL_E_NOT_FOUND: no cluster yet. PAWL_E_CORRUPT: the file is not an identity; PAWL_E_IO. */
+/* PAWL_E_NOT_FOUND: no cluster yet. PAWL_E_CORRUPT: the file is not what was written; PAWL_E_IO. */
 MUST_USE enum pawl_error identity_read(const struct data_dir *dir, struct arena *arena,
                                        struct identity *identity_out, struct pawl_diag *diag);
 /* Durable, all or nothing. PAWL_E_IO. */

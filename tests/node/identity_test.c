@@ -31,6 +31,7 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
     (void)unlinkat(fixture->dir.fd, "identity.json", 0);
+    (void)unlinkat(fixture->dir.fd, "begun", 0);
     (void)unlinkat(fixture->dir.fd, "lock", 0);
     data_dir_close(&fixture->dir);
     arena_done(&fixture->arena);
@@ -87,6 +88,41 @@ static void test_identity_cut_anywhere_is_corrupt_never_another_identity(void **
     close(fd);
 }
 
+static void test_identity_with_any_bit_changed_is_corrupt(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct identity written = sample();
+    struct identity read;
+    struct pawl_diag diag;
+    assert_int_equal(identity_write(&fixture->dir, &written, NULL), PAWL_OK);
+    int fd = openat(fixture->dir.fd, "identity.json", O_RDWR);
+    const off_t size = lseek(fd, 0, SEEK_END);
+    for (off_t at = 0; at < size; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            uint8_t byte;
+            assert_int_equal(pread(fd, &byte, 1, at), 1);
+            const uint8_t changed = (uint8_t)(byte ^ (1U << bit));
+            assert_int_equal(pwrite(fd, &changed, 1, at), 1);
+            const enum pawl_error error =
+                identity_read(&fixture->dir, &fixture->arena, &read, &diag);
+            /* The case of a hexadecimal digit says nothing. */
+            assert_true(error == PAWL_E_CORRUPT ||
+                        (error == PAWL_OK && bit == 5 && identity_equal(&written, &read)));
+            assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+        }
+    close(fd);
+}
+
+static void test_data_dir_remembers_that_it_has_begun(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_false(data_dir_has_begun(&fixture->dir));
+    assert_int_equal(data_dir_begin(&fixture->dir, NULL), PAWL_OK);
+    assert_int_equal(data_dir_begin(&fixture->dir, NULL), PAWL_OK);
+    assert_true(data_dir_has_begun(&fixture->dir));
+    assert_false(data_dir_has_log(&fixture->dir));
+}
+
 static void test_data_dir_opened_twice_is_locked(void **state)
 {
     struct fixture *fixture = *state;
@@ -103,6 +139,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_identity_written_is_read_back_equal, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_identity_cut_anywhere_is_corrupt_never_another_identity, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_identity_with_any_bit_changed_is_corrupt, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_data_dir_remembers_that_it_has_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(test_data_dir_opened_twice_is_locked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
