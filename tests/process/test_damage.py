@@ -38,7 +38,7 @@ def _flip(path, offset, test):
         file.seek(offset)
         byte = file.read(1)[0]
         file.seek(offset)
-        file.write(bytes([byte ^ (1 << test.random.randrange(8))]))
+        file.write(bytes([byte ^ (1 << test.random.choice((0, 1, 2, 3, 4, 6, 7)))]))  # bit 5 may only change the case of a digit
 
 
 def _only_two(cluster, one):
@@ -59,7 +59,8 @@ def _check_withheld_and_filled(test, cluster, record, node, what, damage):
     absent = test.random.choice(peers)
     absent.kill()
     node.start()
-    test.check(f'{what}: it says so', WITHHELD in node.said(), node.said())
+    wait_until('the node to say that it is damaged', lambda: WITHHELD in node.said())
+    test.check(f'{what}: it says so', True)
     test.check(f'{what}: its vote is withheld', wait_until('its status', node.status)['voteWithheld'])
     early = test.pawl('--timeout', '2s', 'wf', 'start', 'hold', '--id', f'early-{len(record.ids)}', namespace='shop')
     test.check(f'{what}: it makes no quorum before it is filled', early.code == 5 and node.status()['voteWithheld'], early)
@@ -117,7 +118,7 @@ def case_changed_log(test):
             offsets.append(test.random.randrange(1024, max(1025, end // 2)))
             _flip(path, offsets[0], test)
 
-        _check_withheld_and_filled(test, cluster, record, node, f'changed byte in the log', damage)
+        _check_withheld_and_filled(test, cluster, record, node, 'changed byte in the log', damage)
         test.note(f'changed byte {offsets[0]} of the log of {node.name}')
 
 
@@ -167,22 +168,19 @@ def case_unreadable_log(test):
 
 
 def case_missing_log(test):
+    """A node without its log is filled like one whose log is damaged, also when its store is gone as well."""
     cluster = test.cluster(3).form()
     record = Record(test)
     record.add(5)
     node = cluster.followers()[0]
-    node.stop()
-    shutil.move(node.path('log'), test.path('log'))
-    _refuses(test, node, 'a data directory without its log', r'PAWL_CORRUPT')
-    shutil.rmtree(node.path('log'), ignore_errors=True)
-    os.mkdir(node.path('log'))
-    _refuses(test, node, 'an empty log', r'PAWL_CORRUPT')
-    test.check('the others go on', not record.missing())
-    shutil.rmtree(node.path('log'))
-    shutil.move(test.path('log'), node.path('log'))
-    node.start()
-    cluster.wait_level()
-    test.check('it is taken back with its log', True)
+    _check_withheld_and_filled(test, cluster, record, node, 'no log', lambda: shutil.rmtree(node.path('log')))
+
+    def damage():
+        for name in os.listdir(node.path('log')):
+            os.remove(node.path('log', name))
+        shutil.rmtree(node.path('store'))
+
+    _check_withheld_and_filled(test, cluster, record, node, 'empty log and no store', damage)
 
 
 def case_missing_store(test):
@@ -229,7 +227,7 @@ def case_changed_identity(test):
             file.write(whole[:length])
         _refuses(test, node, f'an identity cut to {length} bytes', 'PAWL_CORRUPT')
     os.remove(path)
-    _refuses(test, node, 'a log without an identity', 'PAWL_CORRUPT')
+    _refuses(test, node, 'a log without an identity', 'PAWL_CORRUPT.*identity is gone')
     with open(path, 'wb') as file:
         file.write(whole)
     node.start()
