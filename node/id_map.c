@@ -2,11 +2,18 @@
 
 #include <stdlib.h>
 
+/* The last step of splitmix64: every bit moves about half of the others. */
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
 static size_t slot_of(const struct id_map *map, struct id128 key)
 {
-    uint64_t hash =
-        (le64_get(key.byte) ^ le64_get(key.byte + 8) * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
-    return (size_t)(hash ^ hash >> 32) & (map->slot_count - 1);
+    const uint64_t hash = mix(mix(le64_get(key.byte) + map->seed) ^ le64_get(key.byte + 8));
+    return (size_t)hash & (map->slot_count - 1);
 }
 
 /* The slot that holds key, or the free one where it belongs. */
@@ -25,7 +32,8 @@ void *id_map_get(const struct id_map *map, struct id128 key)
 
 static bool grow(struct id_map *map)
 {
-    struct id_map bigger = {.slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2};
+    struct id_map bigger = {.slot_count = map->slot_count == 0 ? 16 : map->slot_count * 2,
+                            .seed = map->seed};
     bigger.slots = calloc(bigger.slot_count, sizeof *bigger.slots);
     if (bigger.slots == NULL)
         return false;
@@ -72,6 +80,18 @@ void id_map_done(struct id_map *map)
 {
     free(map->slots);
     *map = (struct id_map){0};
+}
+
+size_t id_map_reach(const struct id_map *map)
+{
+    size_t reach = 0;
+    for (size_t at = 0; at < map->slot_count; at++) {
+        if (map->slots[at].value == NULL)
+            continue;
+        const size_t looked = ((at - slot_of(map, map->slots[at].key)) & (map->slot_count - 1)) + 1;
+        reach = looked > reach ? looked : reach;
+    }
+    return reach;
 }
 
 struct id128 id_of_number(uint64_t number)

@@ -140,6 +140,7 @@ static enum pawl_error partition_open(struct replica *replica,
         partition->dispatch == NULL || partition->closings == NULL)
         return PAWL_E_NO_MEMORY;
     partition->term = raft_current_term(partition->raft);
+    partition->session_map.seed = replica->connection_map.seed;
     return fill_cache(partition, restored);
 }
 
@@ -156,6 +157,8 @@ enum pawl_error replica_new(const struct replica_options *options,
     replica->now_us = options->clock.monotonic_us(options->clock.self);
     replica->last_turn_us = replica->now_us;
     options->entropy.fill(options->entropy.self, replica->seed, sizeof replica->seed);
+    options->entropy.fill(options->entropy.self, &replica->connection_map.seed,
+                          sizeof replica->connection_map.seed);
     enum pawl_error error = partition_open(replica, restored);
     if (error != PAWL_OK) {
         replica_free(replica);

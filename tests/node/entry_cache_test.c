@@ -102,6 +102,42 @@ static void test_id_map_agrees_with_a_plain_table_over_many_changes(void **state
     id_map_done(&map);
 }
 
+/* Connections are numbered one after the other. */
+static void test_id_map_keys_that_follow_each_other_are_spread(void **state)
+{
+    (void)state;
+    enum { KEYS = 4096, REACH_MAX = 64 };
+    static int value;
+    struct id_map map = {0};
+    for (unsigned key = 0; key < KEYS; key++)
+        assert_true(id_map_put(&map, id_of_number(key), &value));
+    assert_in_range(id_map_reach(&map), 1, REACH_MAX);
+    id_map_done(&map);
+}
+
+/* A stranger who knows the places of one map knows nothing of those of another. */
+static void test_id_map_keys_that_meet_under_one_seed_part_under_another(void **state)
+{
+    (void)state;
+    enum { KEYS = 4096, MEETING = 32, SLOTS_MIN = 16 };
+    static int value;
+    struct id_map other = {.seed = 0x5eed};
+    unsigned meeting = 0;
+    for (unsigned key = 0; key < KEYS && meeting < MEETING; key++) {
+        struct id_map alone = {0};
+        assert_true(id_map_put(&alone, id_of_number(key), &value));
+        const bool is_meeting = alone.slots[SLOTS_MIN - 1].value != NULL;
+        id_map_done(&alone);
+        if (!is_meeting)
+            continue;
+        assert_true(id_map_put(&other, id_of_number(key), &value));
+        meeting++;
+    }
+    assert_int_equal(meeting, MEETING);
+    assert_in_range(id_map_reach(&other), 1, MEETING / 2);
+    id_map_done(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +146,8 @@ int main(void)
         cmocka_unit_test(test_cache_trim_keeps_what_is_not_applied_whatever_it_weighs),
         cmocka_unit_test(test_cache_payload_held_by_a_job_outlives_its_entry),
         cmocka_unit_test(test_id_map_agrees_with_a_plain_table_over_many_changes),
+        cmocka_unit_test(test_id_map_keys_that_follow_each_other_are_spread),
+        cmocka_unit_test(test_id_map_keys_that_meet_under_one_seed_part_under_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
