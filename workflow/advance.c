@@ -12,7 +12,7 @@
 #include <assert.h>
 
 /* What begins a task costs at least this much fuel, so that a loop of empty tasks ends too. */
-enum { TASK_FUEL = 50 };
+enum { TASK_FUEL = 200 };
 /* Memory that one decision may fill before it stops between two tasks. */
 #define DECIDE_ARENA_MAX (ARENA_BYTES_MAX / 4)
 
@@ -312,10 +312,11 @@ static enum pawl_error task_leave(struct decide *decide, struct run *run)
     return flow_follow(decide, run, task, move.flow, number);
 }
 
-static bool is_spent(const struct decide *decide)
+/* A task may still add several values of the largest size to what is written by then. */
+static bool is_spent(const struct decide *decide, size_t unsaved_bytes)
 {
     return decide->fuel_spent >= DECIDE_FUEL || decide->changes.count >= DECISION_WRITES_MAX / 2 ||
-           decide->changes.bytes >= DECISION_BYTES_MAX / 2 ||
+           decide->changes.bytes + unsaved_bytes >= DECISION_BYTES_MAX / 4 ||
            decide->arena->used - decide->arena_begin >= DECIDE_ARENA_MAX;
 }
 
@@ -339,15 +340,16 @@ static enum pawl_error go_on_later(struct decide *decide, struct run *run)
 static enum pawl_error task_enter(struct decide *decide, struct run *run)
 {
     const struct task *task = run->definition->tasks[run->move.task];
-    if (is_spent(decide))
+    struct run_bytes bytes = wf_run_sweep(run);
+    if (is_spent(decide, bytes.unsaved))
         return go_on_later(decide, run);
-    if (wf_run_sweep(run) > INSTANCE_BYTES_MAX) {
+    if (bytes.live > INSTANCE_BYTES_MAX) {
         stop_before(run);
         return wf_run_pause(decide, run, "instance-too-large", task->pointer,
                             BYTES_LITERAL("the values of the run pass the limit of an instance"));
     }
     decide->fuel_spent += TASK_FUEL;
-    run->token->value = 0;
+    run->token->task = run->token->value = 0;
     return task_begin(decide, run);
 }
 

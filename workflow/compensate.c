@@ -96,10 +96,8 @@ enum pawl_error wf_undo_capture(struct decide *decide, struct run *run, struct b
     TRY(changes_put_row(&decide->changes, TABLE_COMPENSATION,
                         key_run_number(decide->arena, run->id, number), &schema_undo_row, &undo,
                         true));
-    struct event_row event = {.kind = EV_COMPENSATION_CAPTURED,
-                              .task = task->pointer,
-                              .type = spec->type,
-                              .value = undo.arguments};
+    struct event_row event = {
+        .kind = EV_COMPENSATION_CAPTURED, .task = task->pointer, .type = spec->type};
     return wf_journal(decide, run, &event);
 }
 

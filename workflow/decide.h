@@ -74,6 +74,7 @@ struct run {
     struct pending_undo *undos;
     size_t undo_count, undo_capacity;
     struct move move;
+    struct bytes workflow_variable; /* $workflow, once something has named it */
     bool is_new;
 };
 
@@ -120,8 +121,11 @@ MUST_USE enum pawl_error wf_run_close(struct decide *decide, struct run *run,
                                       enum run_status status, uint32_t result);
 MUST_USE enum pawl_error wf_run_pause(struct decide *decide, struct run *run, const char *kind,
                                       struct bytes pointer, struct bytes detail);
-/* Forget values that nothing names; returns the bytes of the others. */
-size_t wf_run_sweep(struct run *run);
+/* Forget values that nothing names; returns the bytes of the others, and of those among them that have no row yet. */
+struct run_bytes {
+    size_t live, unsaved;
+};
+struct run_bytes wf_run_sweep(struct run *run);
 static inline struct frame *wf_run_top(const struct run *run)
 {
     return &run->frames[run->frame_count - 1];

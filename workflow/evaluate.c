@@ -36,8 +36,11 @@ static enum pawl_error task_variable(struct decide *decide, struct run *run,
 static enum pawl_error workflow_variable(struct decide *decide, struct run *run, struct bytes *out)
 {
     char id[37];
-    id128_format(run->id, id);
     struct bytes input;
+    *out = run->workflow_variable;
+    if (out->size > 0)
+        return PAWL_OK;
+    id128_format(run->id, id);
     TRY(wf_value_get(decide, run, run->row.input, &input));
     struct buffer *buffer = decide->scratch;
     size_t begin = buffer->size;
@@ -52,7 +55,9 @@ static enum pawl_error workflow_variable(struct decide *decide, struct run *run,
     pack_value(buffer, input);
     pack_text(buffer, "startedAt");
     time_descriptor_pack(run->row.started_us, buffer);
-    return wf_scratch_take(decide, begin, out);
+    TRY(wf_scratch_take(decide, begin, &run->workflow_variable));
+    *out = run->workflow_variable;
+    return PAWL_OK;
 }
 
 static enum pawl_error runtime_variable(struct decide *decide, struct bytes *out)

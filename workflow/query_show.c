@@ -151,7 +151,7 @@ static enum pawl_error position_find(struct query *query, const struct query_run
     TRY(wf_definition_get(query->engine, run->row.namespace_name, run->row.definition,
                           run->row.version, row.value, &definition, query->diag));
     uint32_t task = token->task;
-    if (token->state != TOKEN_ENTER && token->frames.count > 0)
+    if (task == 0 && token->frames.count > 0)
         task = frames[token->frames.count - 1].task;
     if (task >= definition->task_count)
         return PAWL_E_CORRUPT;

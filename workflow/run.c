@@ -126,14 +126,17 @@ static bool is_named(const struct run *run, uint32_t number)
     return false;
 }
 
-size_t wf_run_sweep(struct run *run)
+struct run_bytes wf_run_sweep(struct run *run)
 {
-    size_t kept = 0, bytes = 0;
+    struct run_bytes bytes = {0, 0};
+    size_t kept = 0;
     for (size_t i = 0; i < run->slot_count; i++) {
         const struct slot slot = run->slots[i];
         bool is_kept = slot.number == run->move.value || is_named(run, slot.number);
         if (is_kept)
-            bytes += slot.value.size;
+            bytes.live += slot.value.size;
+        if (is_kept && !slot.is_stored)
+            bytes.unsaved += slot.value.size;
         if (is_kept || slot.is_stored) /* a stored one has a row to delete in the end */
             run->slots[kept++] = slot;
     }

@@ -21,6 +21,7 @@ struct film {
     uint64_t began_us;
     struct session sessions[SESSIONS_MAX];
     size_t session_count;
+    bool is_quiet; /* decisions are not shown */
     uint64_t request_last;
     struct command last; /* for `again`; its texts lie in lasting */
     struct arena lasting;
@@ -176,24 +177,6 @@ static void show_handout(struct film *film, const struct decision_handout *hando
     fprintf(film->out, "%s\n", message->is_at_most_once ? " at most once" : "");
 }
 
-/* The first and the last ones, when there are very many. */
-static void show_events(struct film *film, const struct decision *decision)
-{
-    enum { SHOWN_EACH = 10 };
-    size_t total = 0, count = 0;
-    for (size_t i = 0; i < decision->write_count; i++)
-        total += decision->writes[i].table == TABLE_JOURNAL;
-    for (size_t i = 0; i < decision->write_count; i++) {
-        if (decision->writes[i].table != TABLE_JOURNAL)
-            continue;
-        if (total <= 2 * SHOWN_EACH || count < SHOWN_EACH || count >= total - SHOWN_EACH)
-            show_event(film, decision->writes[i].value);
-        else if (count == SHOWN_EACH)
-            fprintf(film->out, "  (%zu events more)\n", total - 2 * SHOWN_EACH);
-        count++;
-    }
-}
-
 static void show_decision(struct film *film, const struct decision *decision)
 {
     if (decision->rejection != PAWL_OK) {
@@ -202,7 +185,9 @@ static void show_decision(struct film *film, const struct decision *decision)
             fprintf(film->out, " at %d:%d", decision->diag.line, decision->diag.column);
         fprintf(film->out, ": %s\n", decision->diag.text);
     }
-    show_events(film, decision);
+    for (size_t i = 0; i < decision->write_count; i++)
+        if (decision->writes[i].table == TABLE_JOURNAL)
+            show_event(film, decision->writes[i].value);
     for (size_t i = 0; i < decision->handout_count; i++)
         show_handout(film, &decision->handouts[i]);
     for (size_t i = 0; i < decision->readied_count; i++)
@@ -217,7 +202,9 @@ static void show_decision(struct film *film, const struct decision *decision)
 
 static void decide(struct film *film, const struct command *command)
 {
-    show_decision(film, world_decide(&film->world, command));
+    const struct decision *decision = world_decide(&film->world, command);
+    if (!film->is_quiet)
+        show_decision(film, decision);
 }
 
 /* ---- Commands. False: the words are none. ---- */
@@ -417,6 +404,23 @@ static bool do_fire(struct film *film, const struct line *line)
     return true;
 }
 
+/* Timers that are due now fire until there are none; too much to show. */
+static bool do_settle(struct film *film, const struct line *line)
+{
+    (void)line;
+    unsigned count = 0;
+    for (;; count++) {
+        const struct world_row *row = world_first(&film->world, TABLE_TIMER);
+        if (row == NULL || timer_key_due_us(row->key) > film->world.now_us)
+            break;
+        struct command command = {.kind = CMD_TIMER_FIRE,
+                                  .timer_key = arena_copy(&film->lasting, row->key)};
+        (void)world_decide(&film->world, &command);
+    }
+    fprintf(film->out, "  %s\n", count == 0 ? "nothing is due" : "went on");
+    return true;
+}
+
 static void query(struct film *film, enum request_kind kind, struct bytes body)
 {
     struct view view = world_view(&film->world);
@@ -489,7 +493,7 @@ static const struct {
     {"again", do_again},   {"dispatch", do_dispatch}, {"wait", do_wait},
     {"fire", do_fire},     {"show", do_query},        {"history", do_query},
     {"result", do_query},  {"list", do_query},        {"definitions", do_query},
-    {"rows", do_rows},
+    {"rows", do_rows},     {"settle", do_settle},
 };
 
 static bool line_command_run(struct film *film, const struct line *line)
@@ -542,6 +546,7 @@ static bool line_run(struct film *film, const char *at, size_t size)
     fprintf(film->out, "%.*s\n", (int)size, at);
     (void)snprintf(text, sizeof text, "%.*s", (int)size - 2, at + 2);
     split(text, &line);
+    film->is_quiet = has_word(&line, "quiet");
     body_read(film, at + size + (at[size] == '\n'));
     if (line_command_run(film, &line))
         return true;

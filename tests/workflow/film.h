@@ -14,7 +14,10 @@
  *   dispatch TYPE                   ready steps to whoever has credit
  *   wait MS                         time passes
  *   fire [early]                    the first timer, when it is due, or too early
+ *   settle                          timers that are due now fire until there are none
  *   show|history|result ID · list · definitions · rows
+ *
+ * A command with the word `quiet` does not show its decision.
  */
 #ifndef TESTS_WORKFLOW_FILM_H
 #define TESTS_WORKFLOW_FILM_H
