@@ -15,8 +15,9 @@ uint64_t wf_backoff_us(enum backoff_kind kind, uint64_t delay_us, double factor,
         delay *= count;
         break;
     case BACKOFF_EXPONENTIAL:
-        for (uint32_t i = 1; i < count && delay < (double)max_us; i++)
-            delay *= factor;
+        if (delay > 0 && factor > 1)
+            for (uint32_t i = 1; i < count && delay < (double)max_us; i++)
+                delay *= factor;
         break;
     }
     return delay < (double)max_us ? (uint64_t)delay : max_us;

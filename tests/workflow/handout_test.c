@@ -1,0 +1,131 @@
+/* wf_handout: what was sent, rebuilt from rows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static const char definition[] =
+    "document: { dsl: '1.0.3', namespace: test, name: one, version: '1.0.0' }\n"
+    "timeout: { after: PT5S }\n"
+    "do: [ { a: { call: a.one, with: { n: '${ .n }' }, metadata: { pawl: { atMostOnce: true } } } "
+    "} ]\n";
+
+static void setup(struct world *world)
+{
+    static const uint8_t input[] = {0x81, 0xa1, 'n', 0x07};
+    const struct bytes type = BYTES_LITERAL("a.one");
+    struct command deploy = {
+        .kind = CMD_DEPLOY, .request = world_id(1), .deploy = {.source = bytes_string(definition)}};
+    struct command start = {.kind = CMD_START,
+                            .request = world_id(2),
+                            .start = {.namespace_name = BYTES_LITERAL("test"),
+                                      .definition = BYTES_LITERAL("one"),
+                                      .workflow_id = BYTES_LITERAL("w"),
+                                      .input = bytes_of(input, sizeof input)}};
+    world_init(world);
+    assert_int_equal(dispatch_session_put(world->dispatch, world_id(5), &type, 1, 2), PAWL_OK);
+    assert_int_equal(world_decide(world, &deploy)->rejection, PAWL_OK);
+    assert_int_equal(world_decide(world, &start)->handout_count, 1);
+}
+
+static void test_handout_that_is_out_is_rebuilt_as_it_was_sent(void **state)
+{
+    (void)state;
+    struct world world;
+    struct arena arena = {.limit = 0};
+    struct msg_handout rebuilt;
+    struct buffer sent = {.limit = 0}, again = {.limit = 0};
+    setup(&world);
+    struct view view = world_view(&world);
+    const struct world_handout *handout = &world.handouts[0];
+    assert_int_equal(wf_handout(world.engine, &view, handout->session, &handout->handout.fence,
+                                &arena, &rebuilt),
+                     PAWL_OK);
+    codec_encode(&schema_handout, &handout->handout, &sent);
+    codec_encode(&schema_handout, &rebuilt, &again);
+    assert_true(bytes_equal(buffer_bytes(&sent), buffer_bytes(&again)));
+    assert_true(rebuilt.is_at_most_once);
+    assert_int_equal(rebuilt.deadline_ms, world.now_us / 1000 + 5000);
+    buffer_done(&sent);
+    buffer_done(&again);
+    arena_done(&arena);
+    world_done(&world);
+}
+
+static void test_handout_that_has_ended_is_not_found(void **state)
+{
+    (void)state;
+    struct world world;
+    struct arena arena = {.limit = 0};
+    struct msg_handout rebuilt;
+    setup(&world);
+    struct view view = world_view(&world);
+    const struct world_handout handout = world.handouts[0];
+    struct command report = {.kind = CMD_STEP_REPORT,
+                             .request = world_id(3),
+                             .session = handout.session,
+                             .report = {.run = handout.handout.run,
+                                        .step = handout.handout.step,
+                                        .fence = handout.handout.fence,
+                                        .outcome = REPORT_COMPLETED}};
+    assert_int_equal(world_decide(&world, &report)->rejection, PAWL_OK);
+    assert_int_equal(
+        wf_handout(world.engine, &view, handout.session, &handout.handout.fence, &arena, &rebuilt),
+        PAWL_E_NOT_FOUND);
+    arena_done(&arena);
+    world_done(&world);
+}
+
+static void test_report_of_another_session_is_stale(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    const struct world_handout handout = world.handouts[0];
+    struct command report = {.kind = CMD_STEP_REPORT,
+                             .request = world_id(3),
+                             .session = world_id(6),
+                             .report = {.run = handout.handout.run,
+                                        .step = handout.handout.step,
+                                        .fence = handout.handout.fence,
+                                        .outcome = REPORT_COMPLETED}};
+    assert_int_equal(world_decide(&world, &report)->rejection, PAWL_E_STALE);
+    report.session = handout.session;
+    report.report.step = 99;
+    assert_int_equal(world_decide(&world, &report)->rejection, PAWL_E_STALE);
+    report.report.run = world_id(77);
+    assert_int_equal(world_decide(&world, &report)->rejection, PAWL_E_NOT_FOUND);
+    assert_int_equal(world.decision.write_count, 0);
+    world_done(&world);
+}
+
+static void test_commands_name_the_run_that_orders_them(void **state)
+{
+    (void)state;
+    struct arena arena = {.limit = 0};
+    const struct id128 run = world_id(8);
+    struct command report = {.kind = CMD_STEP_REPORT, .report = {.run = run}};
+    struct command timer = {.kind = CMD_TIMER_FIRE, .timer_key = key_timer(&arena, 1, run, 2)};
+    struct command damaged = {.kind = CMD_TIMER_FIRE, .timer_key = BYTES_LITERAL("x")};
+    struct command dispatch = {.kind = CMD_DISPATCH};
+    assert_true(id128_equal(command_run(&report), run));
+    assert_true(id128_equal(command_run(&timer), run));
+    assert_true(id128_is_none(command_run(&damaged)));
+    assert_true(id128_is_none(command_run(&dispatch)));
+    arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handout_that_is_out_is_rebuilt_as_it_was_sent),
+        cmocka_unit_test(test_handout_that_has_ended_is_not_found),
+        cmocka_unit_test(test_report_of_another_session_is_stale),
+        cmocka_unit_test(test_commands_name_the_run_that_orders_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
