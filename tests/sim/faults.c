@@ -1,5 +1,7 @@
 #include "tests/sim/faults.h"
 
+#include <stdlib.h>
+
 #include "tests/sim/actors.h"
 #include "tests/sim/sim.h"
 
@@ -12,8 +14,11 @@ enum {
     REORDER_US = 60000,
     SLOW_US_MIN = 20000,
     SLOW_US_MAX = 250000,
+    VERY_SLOW_US_MIN = 300000,
+    VERY_SLOW_US_MAX = 2500000,
     DRIFT_PPM_MAX = 100000,
     SLOW_TURN_US = 15000,
+    FAR_US = 10000000,
 };
 
 /* ---- what it strikes ---- */
@@ -96,6 +101,21 @@ static void each_link(struct sim *sim, struct peer_link change)
 
 static const struct peer_link good_link = {.delay_us_min = 50, .delay_us_max = 500};
 
+/* Slow: all links, or one direction of one of them, which then may be very slow. */
+static void slow_links(struct sim *sim, const struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    struct peer_link change = good_link;
+    const bool is_one = random_chance(random, 500000);
+    change.delay_us_min = is_one ? VERY_SLOW_US_MIN : SLOW_US_MIN;
+    change.delay_us_max = (uint32_t)random_between(random, change.delay_us_min,
+                                                   is_one ? VERY_SLOW_US_MAX : SLOW_US_MAX);
+    if (is_one)
+        sim->network.links[fault->node][fault->other] = change;
+    else
+        each_link(sim, change);
+}
+
 /* ---- one fault ---- */
 
 static void crash_host(struct sim *sim, struct host *host)
@@ -146,6 +166,20 @@ static void strike_node(struct sim *sim, struct fault *fault)
             sim_node_power_cut(&sim->nodes[i], down_us(sim));
 }
 
+/* A year either way, or some seconds. Only a minority is ever far off: the cluster believes the
+ * others. */
+static void step_wall(struct sim *sim, struct sim_node *node)
+{
+    struct random *random = &sim->faults.random;
+    uint32_t far_count = 0;
+    for (uint32_t i = 0; i < sim->plan.node_count; i++)
+        if (&sim->nodes[i] != node && llabs(sim->nodes[i].clock.wall_offset_us) > FAR_US)
+            far_count++;
+    const bool is_far = far_count < (sim->plan.node_count - 1) / 2 && random_chance(random, 600000);
+    const uint64_t most_us = is_far ? YEAR_US : FAR_US;
+    node->clock.wall_offset_us = (int64_t)random_below(random, 2 * most_us) - (int64_t)most_us;
+}
+
 static void strike_disk_or_clock(struct sim *sim, struct fault *fault)
 {
     struct random *random = &sim->faults.random;
@@ -160,13 +194,54 @@ static void strike_disk_or_clock(struct sim *sim, struct fault *fault)
         sim_disk_fail_at(node->disk, SIM_DISK_WRITE | SIM_DISK_SYNC | SIM_DISK_SYNC_DIRECTORY,
                          random_between(random, 1, 8), 5);
     } else if (fault->kind == FAULT_WALL_STEP) {
-        const int64_t step_us = (int64_t)random_below(
-            random, random_chance(random, 500000) ? 2 * YEAR_US : SECONDS(20));
-        node->clock.wall_offset_us =
-            step_us - (step_us > (int64_t)SECONDS(20) ? (int64_t)YEAR_US : (int64_t)SECONDS(10));
+        step_wall(sim, node);
     } else {
         host_clock_set_drift(&node->clock,
                              (int32_t)random_below(random, 2 * DRIFT_PPM_MAX) - DRIFT_PPM_MAX);
+    }
+}
+
+static uint32_t bit_count(uint32_t word)
+{
+    uint32_t count = 0;
+    for (; word != 0; word &= word - 1)
+        count++;
+    return count;
+}
+
+/* One majority after the other talks among itself, as its leader goes and disks are slow: what one
+ * has promised, the next must know. */
+static void rotate(struct sim *sim, const struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    const uint32_t nodes = sim->plan.node_count;
+    struct sim_node *leader = leader_or_any(sim), *slow = any_node(sim);
+    uint32_t side;
+    do
+        side = (uint32_t)random_below(random, 1u << nodes);
+    while (bit_count(side) != nodes / 2 + 1);
+    for (uint32_t other = 0; other < nodes; other++)
+        isolate(sim, other, false);
+    split(sim, side, true);
+    if (random_chance(random, 300000)) {
+        slow->sync_us_min = 20000;
+        slow->sync_us_max = 400000;
+    }
+    if (random_chance(random, 400000))
+        sim_node_power_cut(leader, random_between(random, 5000, 300000));
+    const uint64_t next_us = sim->events.now_us + random_between(random, 100000, 1200000);
+    if (next_us < fault->end_us)
+        events_put(&sim->events, (struct event){.at_us = next_us,
+                                                .kind = EVENT_FAULT_BEGIN,
+                                                .target = (uint64_t)(fault - sim->faults.faults)});
+}
+
+/* The end of a rotation: all links are whole and all disks are quick. */
+static void stop_rotating(struct sim *sim)
+{
+    for (uint32_t node = 0; node < sim->plan.node_count; node++) {
+        isolate(sim, node, false);
+        sim_node_heal(&sim->nodes[node]);
     }
 }
 
@@ -176,13 +251,17 @@ static void strike_links(struct sim *sim, struct fault *fault)
     fault->node = (fault->kind == FAULT_ISOLATE_LEADER ? leader_or_any(sim) : any_node(sim))->index;
     fault->other = (fault->node + 1 + (uint32_t)random_below(random, sim->plan.node_count - 1)) %
                    sim->plan.node_count;
-    if (fault->kind == FAULT_ISOLATE || fault->kind == FAULT_ISOLATE_LEADER) {
+    if (fault->kind == FAULT_ROTATION) {
+        rotate(sim, fault);
+    } else if (fault->kind == FAULT_ISOLATE || fault->kind == FAULT_ISOLATE_LEADER) {
         isolate(sim, fault->node, true);
     } else if (fault->kind == FAULT_SPLIT) {
         fault->other = (uint32_t)random_between(random, 1, (1u << sim->plan.node_count) - 2);
         split(sim, fault->other, true);
     } else if (fault->kind == FAULT_ONE_WAY) {
         cut_between(sim, fault->node, fault->other, true);
+    } else if (fault->kind == FAULT_SLOW_LINK) {
+        slow_links(sim, fault);
     } else {
         struct peer_link change = good_link;
         if (fault->kind == FAULT_LOSS)
@@ -191,10 +270,6 @@ static void strike_links(struct sim *sim, struct fault *fault)
             change.double_ppm = DOUBLE_PPM;
         if (fault->kind == FAULT_REORDERING)
             change.delay_us_max = REORDER_US;
-        if (fault->kind == FAULT_SLOW_LINK) {
-            change.delay_us_min = SLOW_US_MIN;
-            change.delay_us_max = (uint32_t)random_between(random, SLOW_US_MIN, SLOW_US_MAX);
-        }
         each_link(sim, change);
     }
 }
@@ -250,6 +325,8 @@ void faults_pass(struct sim *sim, const struct event *event)
     sim_trace(sim, "fault: %s is over", fault_kind_text(fault->kind));
     if (fault->kind == FAULT_PAUSE || fault->kind == FAULT_LEADER_PAUSE)
         sim_node_resume(node);
+    else if (fault->kind == FAULT_ROTATION)
+        stop_rotating(sim);
     else if (fault->kind == FAULT_ISOLATE || fault->kind == FAULT_ISOLATE_LEADER)
         isolate(sim, fault->node, false);
     else if (fault->kind == FAULT_SPLIT)
@@ -298,6 +375,8 @@ static void add_fault(struct sim *sim, uint64_t from_us, uint64_t until_us, uint
     fault->kind = draw_kind(sim);
     fault->begin_us = random_between(&schedule->random, from_us, until_us);
     fault->end_us = fault->begin_us + random_between(&schedule->random, 50000, length_us_max);
+    if (fault->kind == FAULT_ROTATION)
+        fault->end_us = fault->begin_us + random_between(&schedule->random, SECONDS(2), SECONDS(8));
     events_put(
         &sim->events,
         (struct event){.at_us = fault->begin_us, .kind = EVENT_FAULT_BEGIN, .target = number});

@@ -18,6 +18,7 @@ enum { SIM_NODES_MAX = 5, SIM_HOSTS_MAX = 16 };
     X(PAUSE, "node paused")                                                                        \
     X(LEADER_PAUSE, "leader paused")                                                               \
     X(SLOW_NODE, "slow node")                                                                      \
+    X(ROTATION, "majorities in turn")                                                              \
     X(ISOLATE, "node isolated")                                                                    \
     X(ISOLATE_LEADER, "leader isolated from nodes")                                                \
     X(SPLIT, "partition")                                                                          \
