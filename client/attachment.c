@@ -295,7 +295,8 @@ enum pawl_error offer_set(struct client_core *core, const struct client_input *i
                             .types = types,
                             .type_count = count,
                             .credit = input->worker.credit,
-                            .is_changed = true};
+                            .is_changed = true,
+                            .is_goodbye_due = offer->is_goodbye_due};
     return PAWL_OK;
 }
 

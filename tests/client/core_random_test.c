@@ -57,6 +57,8 @@ struct question {
 
 struct step {
     struct msg_fence fence;
+    struct id128 session;
+    bool is_forgotten; /* by a goodbye */
     bool is_recorded, is_taken, is_reported, is_ended, is_report_answered;
 };
 
@@ -75,6 +77,7 @@ struct world {
     unsigned leader;
     uint64_t newest; /* attachment of this term's leader */
     uint64_t newest_connection;
+    struct id128 session; /* the one that attached last */
     uint64_t index;
     struct connection open[OPEN_MAX];
     uint64_t connection_next;
@@ -176,7 +179,7 @@ static size_t handout_of(const struct world *world, const struct msg_fence *fenc
 
 static bool is_held(const struct step *step)
 {
-    return step->is_taken && !step->is_report_answered;
+    return step->is_taken && !step->is_report_answered && !step->is_forgotten;
 }
 
 static void check_attach(struct world *world, uint64_t connection, struct bytes body)
@@ -369,7 +372,8 @@ static void resend_missing(struct world *world, struct connection *connection,
         bool is_listed = false;
         for (size_t k = 0; k < attach->held.count; k++)
             is_listed |= fence[k].index == world->handouts[i].fence.index;
-        if (!is_listed && !world->handouts[i].is_ended)
+        bool is_its = id128_equal(world->handouts[i].session, attach->session);
+        if (!is_listed && is_its && !world->handouts[i].is_ended)
             hand_out(world, connection, i);
     }
 }
@@ -390,6 +394,7 @@ static void node_attach(struct world *world, struct connection *connection, stru
         return;
     world->newest = attach.attachment;
     world->newest_connection = connection->number;
+    world->session = attach.session;
     resend_missing(world, connection, &attach);
 }
 
@@ -469,6 +474,7 @@ static void hand_out_one(struct world *world)
     size_t at = world->handout_count++;
     world->handouts[at] = (struct step){
         .fence = {.term = world->term, .index = ++world->index, .ordinal = 1},
+        .session = world->session,
         .is_recorded = true,
     };
     if (world->is_calm || draw(world, 4) != 0) /* else its connection dies before it is sent */
@@ -545,6 +551,7 @@ static void drop(struct world *world)
     step(world, (struct client_input){.kind = CLIENT_IN_CLOSED, .connection = number});
 }
 
+/* Some requests have a deadline; reports never do. */
 static void ask(struct world *world, enum request_kind kind, size_t handout)
 {
     if (world->question_count == REQUESTS)
@@ -557,7 +564,26 @@ static void ask(struct world *world, enum request_kind kind, size_t handout)
     input.request.request.byte[15] = 1;
     if (kind == REQUEST_REPORT)
         input.request.fence = world->handouts[handout].fence;
+    else if (draw(world, 3) == 0)
+        input.request.deadline_ms = world->now_ms + 1 + draw(world, 400);
     step(world, input);
+}
+
+static void cancel_one(struct world *world)
+{
+    if (world->question_count == 0)
+        return;
+    size_t token = draw(world, world->question_count);
+    if (world->questions[token].kind != REQUEST_REPORT)
+        step(world, (struct client_input){.kind = CLIENT_IN_CANCEL, .token = token});
+}
+
+/* Whatever is held is forgotten, and no more is handed out until the next offer. */
+static void say_goodbye(struct world *world)
+{
+    step(world, (struct client_input){.kind = CLIENT_IN_GOODBYE});
+    for (size_t i = 0; i < world->handout_count; i++)
+        world->handouts[i].is_forgotten |= world->handouts[i].is_taken;
 }
 
 static void report_one(struct world *world)
@@ -611,6 +637,10 @@ static void happen(struct world *world)
         elect(world);
     else if (lot < 985)
         offer(world, 1 + (uint32_t)draw(world, 4));
+    else if (lot < 987)
+        say_goodbye(world);
+    else if (lot < 989)
+        cancel_one(world);
 }
 
 static bool is_settled(const struct world *world)

@@ -643,6 +643,22 @@ static void test_goodbye_ends_the_session_and_a_new_offer_begins_another(void **
     rig_close(&rig);
 }
 
+static void test_new_offer_while_a_goodbye_is_due_begins_another_session(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_attach(&rig);
+    offer(&rig, 3);
+    hear_attached(&rig, 1, 5, 2, PAWL_OK);
+    hear_handout(&rig, 1, 5, 2, 10);
+    offer(&rig, 4);
+    rig_step(&rig, (struct client_input){.kind = CLIENT_IN_GOODBYE}); /* held is forgotten */
+    buffer_reset(&rig.film);
+    offer(&rig, 5);
+    expect(&rig, "1> attach 4 term 5 credit 5 in a new session charge\n");
+    rig_close(&rig);
+}
+
 static void test_silent_leader_is_given_up_after_three_heartbeats(void **state)
 {
     (void)state;
@@ -823,6 +839,7 @@ int main(void)
         cmocka_unit_test(test_handouts_are_held_until_their_report_is_answered),
         cmocka_unit_test(test_report_given_up_stays_held),
         cmocka_unit_test(test_goodbye_ends_the_session_and_a_new_offer_begins_another),
+        cmocka_unit_test(test_new_offer_while_a_goodbye_is_due_begins_another_session),
         cmocka_unit_test(test_silent_leader_is_given_up_after_three_heartbeats),
         cmocka_unit_test(test_paused_process_does_not_give_the_leader_up),
         cmocka_unit_test(test_refused_greeting_backs_off),
