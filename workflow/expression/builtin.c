@@ -2,9 +2,9 @@
 
 #include "workflow/expression/expression.h"
 
-#define NATIVE(name, arity, function) {name, arity, BUILTIN_NATIVE, 0, function, NULL},
-#define NODE(name, arity, node_kind) {name, arity, BUILTIN_NODE, node_kind, NULL, NULL},
-#define MACRO(name, arity, definition) {name, arity, BUILTIN_MACRO, 0, NULL, definition},
+#define NATIVE(name, arity, function)     {name, arity, BUILTIN_NATIVE, 0, function, NULL},
+#define NODE(name, arity, node_kind)      {name, arity, BUILTIN_NODE, node_kind, NULL, NULL},
+#define MACRO(name, arity, definition)    {name, arity, BUILTIN_MACRO, 0, NULL, definition},
 #define FUNCTION(name, arity, definition) {name, arity, BUILTIN_FUNCTION, 0, NULL, definition},
 static const struct builtin builtins[] = {
 #include "workflow/expression/builtins.def"
@@ -52,9 +52,9 @@ const struct builtin *builtin_find_internal(struct bytes name, uint32_t arity)
 
 const char *const *expression_builtins(void)
 {
-#define NATIVE(name, arity, function) name "/" #arity,
-#define NODE(name, arity, node_kind) name "/" #arity,
-#define MACRO(name, arity, definition) name "/" #arity,
+#define NATIVE(name, arity, function)     name "/" #arity,
+#define NODE(name, arity, node_kind)      name "/" #arity,
+#define MACRO(name, arity, definition)    name "/" #arity,
 #define FUNCTION(name, arity, definition) name "/" #arity,
     static const char *const names[] = {
 #include "workflow/expression/builtins.def"

@@ -1,7 +1,7 @@
 /* Builtins: one table (builtins.def), and the natives it names.
  *
- * A native is a C function of the input and its arguments, which are at most NATIVE_ARGUMENTS_MAX. To add some,
- * write them in a builtin_*.c file and name them in the table.
+ * A native is a C function of the input and its arguments, which are at most NATIVE_ARGUMENTS_MAX.
+ * To add some, write them in a builtin_*.c file and name them in the table.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_BUILTIN_H
 #define PAWL_WORKFLOW_EXPRESSION_BUILTIN_H

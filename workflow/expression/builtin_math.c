@@ -23,8 +23,7 @@ static bool real2(struct work *work, const struct datum *arguments, real_functio
         if (!datum_is_number(arguments[i]))
             return work_fail(work, "%v number required", &arguments[i]);
     }
-    *output_out =
-        number_of_real(function(number_real(arguments[0]), number_real(arguments[1])));
+    *output_out = number_of_real(function(number_real(arguments[0]), number_real(arguments[1])));
     return true;
 }
 
@@ -159,8 +158,8 @@ bool math_fma(struct work *work, struct datum input, const struct datum *argumen
         if (!datum_is_number(arguments[i]))
             return work_fail(work, "%v number required", &arguments[i]);
     }
-    *output_out = number_of_real(fma(number_real(arguments[0]), number_real(arguments[1]),
-                                     number_real(arguments[2])));
+    *output_out = number_of_real(
+        fma(number_real(arguments[0]), number_real(arguments[1]), number_real(arguments[2])));
     return true;
 }
 

@@ -107,9 +107,9 @@ static bool put_entry(struct work *work, struct datum *object, struct datum entr
     if (!named(work, entry, key_names, false, &key) ||
         !named(work, entry, value_names, true, &value))
         return false;
-    if (key.kind >= DATUM_ARRAY)
+    if (key.kind != DATUM_STRING)
         return work_fail(work, "Cannot use %v as object key", &key);
-    return value_tostring(work, key, NULL, &key) && datum_object_put(work, object, key, value);
+    return datum_object_put(work, object, key, value);
 }
 
 bool object_from_entries(struct work *work, struct datum input, const struct datum *arguments,
@@ -121,8 +121,8 @@ bool object_from_entries(struct work *work, struct datum input, const struct dat
     if (!datum_open(work, input, &input) || !datum_object_new(work, 0, output_out))
         return false;
     for (uint32_t i = 0; i < input.size; i++) {
-        const struct datum entry = input.kind == DATUM_ARRAY ? input.items->at[i]
-                                                             : input.entries->at[i].value;
+        const struct datum entry =
+            input.kind == DATUM_ARRAY ? input.items->at[i] : input.entries->at[i].value;
         if (!put_entry(work, output_out, entry))
             return false;
     }

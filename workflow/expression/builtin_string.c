@@ -106,11 +106,13 @@ bool string_implode(struct work *work, struct datum input, const struct datum *a
         return false;
     for (uint32_t i = 0; i < input.size; i++) {
         const struct datum rune = input.items->at[i];
-        const int64_t code = datum_is_number(rune) ? number_clamp(rune) : -1;
+        if (!datum_is_number(rune))
+            return work_fail(work, "%v can't be imploded, unicode codepoint needs to be numeric",
+                             &rune);
+        const int64_t code = number_clamp(rune);
         const bool is_surrogate = code >= 0xd800 && code < 0xe000;
-        if (code < 0 || code > 0x10ffff || is_surrogate)
-            return work_fail(work, "%v is no Unicode code point", &rune);
-        text_append_rune(&text, (uint32_t)code);
+        const bool is_wrong = code < 0 || code > 0x10ffff || is_surrogate;
+        text_append_rune(&text, is_wrong ? 0xfffd : (uint32_t)code);
     }
     return text_take(&text, output_out) && work_charge_elements(work, input.size);
 }
@@ -151,8 +153,8 @@ bool string_join(struct work *work, struct datum input, const struct datum *argu
             return work_fail(work, "%v and %v cannot be added", &so_far, &separator);
         if (i > 0 && separator.kind == DATUM_STRING)
             text_append(&text, datum_bytes(separator));
-        if (!join_part(&text, input.kind == DATUM_ARRAY ? input.items->at[i]
-                                                        : input.entries->at[i].value))
+        if (!join_part(&text,
+                       input.kind == DATUM_ARRAY ? input.items->at[i] : input.entries->at[i].value))
             return false;
     }
     return text_take(&text, output_out) && work_charge_elements(work, input.size);

@@ -24,7 +24,7 @@ static bool make_object(struct work *work, const struct node *node, struct datum
         const struct datum key = operands[i];
         struct datum value = operands[i + 1];
         if (key.kind != DATUM_STRING)
-            return work_fail(work, "Object keys must be strings");
+            return work_fail(work, "Cannot use %v as object key", &key);
         if (node->child[i + 1]->kind == NODE_SAME && !path_index(work, input, key, &value))
             return false;
         if (!datum_object_put(work, &object, key, value))
@@ -75,8 +75,7 @@ bool combine(struct work *work, const struct node *node, struct datum input,
     case NODE_SLICE:
         return path_slice(work, operands[2], operands[0], operands[1], output_out);
     case NODE_OPERATE:
-        return operate(work, (enum operation)node->operation, operands[1], operands[0],
-                       output_out);
+        return operate(work, (enum operation)node->operation, operands[1], operands[0], output_out);
     case NODE_NEGATE:
         return negate(work, operands[0], output_out);
     case NODE_OBJECT:

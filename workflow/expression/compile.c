@@ -17,9 +17,9 @@ struct scope {
     enum scope_kind kind;
     bool is_prelude; /* ROOT: names of the prelude's own functions are seen, slots are not */
     struct bytes name;
-    struct function *function;       /* FUNCTION */
-    const struct node *argument;     /* ARGUMENT */
-    const struct scope *call_scope;  /* ARGUMENT */
+    struct function *function;      /* FUNCTION */
+    const struct node *argument;    /* ARGUMENT */
+    const struct scope *call_scope; /* ARGUMENT */
 };
 
 struct compiled {
@@ -183,8 +183,7 @@ static bool call_native(struct compiler *compiler, struct node *node, native_fun
     return resolve_children(compiler, node, scope);
 }
 
-static struct function *prelude_parse(struct compiler *compiler,
-                                      const struct builtin *definition)
+static struct function *prelude_parse(struct compiler *compiler, const struct builtin *definition)
 {
     struct parser parser;
     struct function *function = parser_parse_function(&parser, bytes_string(definition->definition),
@@ -215,8 +214,8 @@ static struct function *prelude_function(struct compiler *compiler,
 }
 
 /* The macro's body in place of the call. */
-static bool expand(struct compiler *compiler, struct node *node,
-                   const struct builtin *definition, const struct scope *scope)
+static bool expand(struct compiler *compiler, struct node *node, const struct builtin *definition,
+                   const struct scope *scope)
 {
     static const struct scope root = {.kind = SCOPE_ROOT, .is_prelude = true};
     struct scope arguments[NATIVE_ARGUMENTS_MAX];
@@ -266,8 +265,7 @@ static bool resolve_call(struct compiler *compiler, struct node *node, const str
     uint16_t hops = 0;
     for (const struct scope *at = scope; at != NULL && !node->is_internal; at = at->parent) {
         const bool is_named = bytes_equal(at->name, node->name);
-        if (is_named && at->kind == SCOPE_FUNCTION &&
-            at->function->parameter_count == node->count)
+        if (is_named && at->kind == SCOPE_FUNCTION && at->function->parameter_count == node->count)
             return call_function(compiler, node, at->function, hops, scope);
         if (is_named && at->kind == SCOPE_PARAMETER && node->count == 0) {
             node->kind = NODE_CLOSURE;

@@ -53,9 +53,8 @@ static struct datum datum_of_head(const struct value_head *head, const uint8_t *
     case VALUE_STRING:
         return datum_text(head->bytes);
     case VALUE_BINARY:
-        return (struct datum){.kind = DATUM_BINARY,
-                              .size = (uint32_t)head->bytes.size,
-                              .text = head->bytes.data};
+        return (struct datum){
+            .kind = DATUM_BINARY, .size = (uint32_t)head->bytes.size, .text = head->bytes.data};
     case VALUE_ARRAY:
     case VALUE_MAP:
         break;
@@ -185,7 +184,8 @@ static bool index_build(struct work *work, struct datum_entries *entries)
 }
 
 /* The place of key in an opened object; its size when it has none. */
-static bool entry_find(struct work *work, struct datum object, struct bytes key, uint32_t *place_out)
+static bool entry_find(struct work *work, struct datum object, struct bytes key,
+                       uint32_t *place_out)
 {
     const struct datum_entries *entries = object.entries;
     uint32_t place = 0;
@@ -255,7 +255,8 @@ bool datum_open(struct work *work, struct datum container, struct datum *opened_
                                          : open_object(work, container, opened_out);
 }
 
-bool datum_array_get(struct work *work, struct datum array, uint32_t index, struct datum *element_out)
+bool datum_array_get(struct work *work, struct datum array, uint32_t index,
+                     struct datum *element_out)
 {
     if (!array.is_encoded) {
         *element_out = index < array.size ? array.items->at[index] : datum_null();
@@ -372,8 +373,7 @@ static bool object_append(struct work *work, struct datum *object, struct datum 
 bool datum_object_put(struct work *work, struct datum *object, struct datum key, struct datum value)
 {
     uint32_t place;
-    if (!datum_open(work, *object, object) ||
-        !entry_find(work, *object, datum_bytes(key), &place))
+    if (!datum_open(work, *object, object) || !entry_find(work, *object, datum_bytes(key), &place))
         return false;
     if (place == object->size)
         return object_append(work, object, key, value);

@@ -1,10 +1,11 @@
 /* Datum: a value while an expression works on it.
  *
  * 1. Scalars are inline. Strings are views into the inputs, the program or the arena.
- * 2. Arrays and objects are encoded (a view of msgpack, opened one level when looked into) or opened (an
- *    array of datums). Nothing is copied that nobody looks at.
+ * 2. Arrays and objects are encoded (a view of msgpack, opened one level when looked into) or
+ * opened (an array of datums). Nothing is copied that nobody looks at.
  * 3. A datum never changes once another can see it. Appending may use spare room behind an array or
- *    object that only the newest owner can see (store->fill == its size), so that building is linear.
+ *    object that only the newest owner can see (store->fill == its size), so that building is
+ * linear.
  * 4. Objects keep the order of insertion. Keys are strings and unique.
  * 5. Opened containers nest at most DATUM_DEPTH_MAX deep, so recursion over datums is bounded.
  */
@@ -39,7 +40,8 @@ struct datum {
     uint8_t kind; /* enum datum_kind; a byte keeps a datum at 16 */
     bool is_encoded;
     uint8_t depth; /* of opened containers: 1 + the deepest child */
-    uint32_t size; /* string: bytes; opened: elements; encoded: bytes up to the end of what it lies in */
+    uint32_t
+        size; /* string: bytes; opened: elements; encoded: bytes up to the end of what it lies in */
     union {
         int64_t integer;
         uint64_t unsigned_integer;
@@ -114,7 +116,8 @@ uint32_t datum_count(struct datum container);
 bool datum_open(struct work *work, struct datum container, struct datum *opened_out);
 
 /* The element; false only on a limit. Past the end: null. */
-bool datum_array_get(struct work *work, struct datum array, uint32_t index, struct datum *element_out);
+bool datum_array_get(struct work *work, struct datum array, uint32_t index,
+                     struct datum *element_out);
 /* The value at key; is_found_out says whether there is one (null if not). False only on a limit. */
 bool datum_object_get(struct work *work, struct datum object, struct bytes key,
                       struct datum *value_out, bool *is_found_out);
@@ -122,9 +125,11 @@ bool datum_object_get(struct work *work, struct datum object, struct bytes key,
 /* Empty containers with room for count. */
 bool datum_array_new(struct work *work, uint32_t count, struct datum *array_out);
 bool datum_object_new(struct work *work, uint32_t count, struct datum *object_out);
-/* *array becomes the array with one more; *object the object with key set. Opens what is encoded. */
+/* *array becomes the array with one more; *object the object with key set. Opens what is encoded.
+ */
 bool datum_array_push(struct work *work, struct datum *array, struct datum element);
-bool datum_object_put(struct work *work, struct datum *object, struct datum key, struct datum value);
+bool datum_object_put(struct work *work, struct datum *object, struct datum key,
+                      struct datum value);
 /* *object without key. */
 bool datum_object_remove(struct work *work, struct datum *object, struct bytes key);
 /* *array with element at index, nulls in between. */
@@ -132,12 +137,14 @@ bool datum_array_put(struct work *work, struct datum *array, uint32_t index, str
 /* A new array of the elements begin ≤ i < end of an array. */
 bool datum_array_part(struct work *work, struct datum array, uint32_t begin, uint32_t end,
                       struct datum *part_out);
-/* The entries in the order of their keys (by code point), as an array of the object's own entries. */
+/* The entries in the order of their keys (by code point), as an array of the object's own entries.
+ */
 bool datum_object_sorted(struct work *work, struct datum object,
                          const struct datum_entry ***entries_out);
 
-/* The datum as msgpack: the view itself when nothing was built, else written into the arena. Infinite
- * numbers and NaN follow JSON: NaN is null. PAWL_E_LIMIT past VALUE_BYTES_MAX, VALUE_DEPTH_MAX, VALUE_NODES_MAX. */
+/* The datum as msgpack: the view itself when nothing was built, else written into the arena.
+ * Infinite numbers and NaN follow JSON: NaN is null. PAWL_E_LIMIT past VALUE_BYTES_MAX,
+ * VALUE_DEPTH_MAX, VALUE_NODES_MAX. */
 bool datum_encode(struct work *work, struct datum datum, struct bytes *value_out);
 
 /* jq's order: <0, 0, >0 in *order_out. NaN is below every number. */

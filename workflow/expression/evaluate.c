@@ -30,8 +30,8 @@ static enum turn evaluate_pipe(struct machine *machine, const struct node *node)
     uint32_t place = 0;
     for (; place + 1 < node->count && node->child[place]->is_plain && !is_tracked(machine);
          place++) {
-        if (!plain_evaluate(machine, node->child[place], machine->environment,
-                            machine->item.value, &machine->item.value))
+        if (!plain_evaluate(machine, node->child[place], machine->environment, machine->item.value,
+                            &machine->item.value))
             return TURN_FAIL;
     }
     if (place + 1 < node->count) {
@@ -81,25 +81,28 @@ static bool extend_all(struct machine *machine, const struct path *path, struct 
     return true;
 }
 
-/* Where the result lies, when the target (or for getpath the input) lies somewhere. */
+/* Whether the target (or for getpath the input) may be reached into. */
+static bool is_reachable(struct work *work, const struct node *node, struct item target,
+                         const struct datum *operands)
+{
+    struct datum key;
+    if (target.path != &path_broken)
+        return true;
+    return key_of(work, node, operands, &key) &&
+           work_fail(work, "Invalid path expression near attempt to access element %j of %j", &key,
+                     &target.value);
+}
+
+/* Where the result lies, when the target lies somewhere. */
 static bool extend(struct machine *machine, const struct node *node, struct item target,
                    const struct datum *operands, const struct path **path_out)
 {
-    struct work *work = machine->work;
     struct datum key;
-    if (node->kind != NODE_INDEX && node->kind != NODE_SLICE && node->kind != NODE_GETPATH) {
-        *path_out = NULL;
+    *path_out = NULL;
+    if (target.path == NULL)
         return true;
-    }
-    if (target.path == NULL) {
-        *path_out = NULL;
-        return true;
-    }
-    if (!key_of(work, node, operands, &key))
+    if (!key_of(machine->work, node, operands, &key))
         return false;
-    if (target.path == &path_broken)
-        return work_fail(work, "Invalid path expression near attempt to access element %j of %j",
-                         &key, &target.value);
     if (node->kind == NODE_GETPATH)
         return extend_all(machine, target.path, key, path_out);
     return machine_extend(machine, target.path, key, path_out);
@@ -132,7 +135,8 @@ static enum turn finish(struct machine *machine, const struct node *node, struct
         operands[i] = last->item.value;
     if (node->kind == NODE_RANGE)
         return finish_range(machine, operands);
-    if (!combine(machine->work, node, input.value, operands, &result.value) ||
+    if (!is_reachable(machine->work, node, target, operands) ||
+        !combine(machine->work, node, input.value, operands, &result.value) ||
         !extend(machine, node, target, operands, &result.path)) {
         if (!node->is_optional || machine->work->failure != PAWL_E_EXPRESSION)
             return TURN_FAIL;
@@ -177,8 +181,8 @@ enum turn machine_operands(struct machine *machine, const struct node *node, str
     return go(machine, node->child[place]);
 }
 
-/* The value of child[place] first, then machine_choose; that child is never part of a path, except the
- * initial state of a fold. */
+/* The value of child[place] first, then machine_choose; that child is never part of a path, except
+ * the initial state of a fold. */
 static enum turn choose_after(struct machine *machine, const struct node *node, uint32_t place,
                               bool keeps_path)
 {
@@ -280,16 +284,15 @@ static enum turn evaluate_alternative(struct machine *machine, const struct node
     struct fork *fork = machine_fork(machine, FORK_ALTERNATIVE, node, machine->item);
     if (frame == NULL || fork == NULL)
         return TURN_FAIL;
-    *frame = (struct frame){.next = machine->frame,
-                            .kind = FRAME_ALTERNATIVE,
-                            .fork_count = machine->fork_count};
+    *frame = (struct frame){
+        .next = machine->frame, .kind = FRAME_ALTERNATIVE, .fork_count = machine->fork_count};
     machine->frame = fork->frame = frame;
     return go(machine, node->child[0]);
 }
 
 /* A frame that gathers outputs, and a fork that goes on when there are no more. */
-static enum turn gather(struct machine *machine, const struct node *node, enum frame_kind frame_kind,
-                        enum fork_kind fork_kind, struct item cell)
+static enum turn gather(struct machine *machine, const struct node *node,
+                        enum frame_kind frame_kind, enum fork_kind fork_kind, struct item cell)
 {
     struct item input = machine->item;
     struct frame *frame = machine_push(machine, frame_kind, node, cell);
@@ -339,8 +342,7 @@ static enum turn evaluate_iterate(struct machine *machine, const struct node *no
 
 static enum turn evaluate_step(struct machine *machine, const struct node *node)
 {
-    const struct environment *binding =
-        machine_lookup(machine, machine->environment, node->hops);
+    const struct environment *binding = machine_lookup(machine, machine->environment, node->hops);
     struct fold *fold = binding->fold;
     struct frame *frame = machine_push(machine, FRAME_STORE, node, fold->state);
     if (frame == NULL)
@@ -354,13 +356,13 @@ static enum turn evaluate_step(struct machine *machine, const struct node *node)
 
 static enum turn evaluate_closure(struct machine *machine, const struct node *node)
 {
-    const struct environment *binding =
-        machine_lookup(machine, machine->environment, node->hops);
+    const struct environment *binding = machine_lookup(machine, machine->environment, node->hops);
     machine->environment = binding->closure;
     return go(machine, binding->body);
 }
 
-/* Arguments are closures over the caller's environment; a parameter passed on is what it stands for. */
+/* Arguments are closures over the caller's environment; a parameter passed on is what it stands
+ * for. */
 static enum turn evaluate_call(struct machine *machine, const struct node *node)
 {
     const struct environment *caller = machine->environment;
@@ -374,8 +376,7 @@ static enum turn evaluate_call(struct machine *machine, const struct node *node)
         binding->closure = caller;
         if (node->child[i]->kind != NODE_CLOSURE)
             continue;
-        const struct environment *passed =
-            machine_lookup(machine, caller, node->child[i]->hops);
+        const struct environment *passed = machine_lookup(machine, caller, node->child[i]->hops);
         binding->body = passed->body;
         binding->closure = passed->closure;
     }
@@ -394,8 +395,7 @@ static enum turn evaluate_label(struct machine *machine, const struct node *node
 
 static enum turn evaluate_break(struct machine *machine, const struct node *node)
 {
-    const struct environment *binding =
-        machine_lookup(machine, machine->environment, node->hops);
+    const struct environment *binding = machine_lookup(machine, machine->environment, node->hops);
     machine->fork_count = binding->label->fork_count;
     return TURN_BACKTRACK;
 }

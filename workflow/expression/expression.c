@@ -31,8 +31,7 @@ enum pawl_error expression_evaluate_each(const struct expression *expression,
                                          expression_each each, void *user, struct bytes *error_out,
                                          struct pawl_diag *diag)
 {
-    struct work work = {
-        .arena = context->arena, .fuel = *context->fuel, .now_us = context->now_us};
+    struct work work = {.arena = context->arena, .fuel = *context->fuel, .now_us = context->now_us};
     struct machine machine = {.work = &work, .context = context, .each = each, .user = user};
     const size_t limit = context->arena->limit;
     context->arena->limit = arena_limit(context->arena);

@@ -1,8 +1,9 @@
 /* Expressions: jq 1.7 without I/O, modules and environment, on msgpack values, metered.
  *
  * 1. A compiled expression is immutable and may be evaluated from any number of places.
- * 2. Evaluation charges fuel for work (elements and bytes touched, calls made); fuel, memory, depth and output
- *    are limits by count, so an expression ends the same way on every machine. Passing one is PAWL_E_LIMIT.
+ * 2. Evaluation charges fuel for work (elements and bytes touched, calls made); fuel, memory, depth
+ * and output are limits by count, so an expression ends the same way on every machine. Passing one
+ * is PAWL_E_LIMIT.
  * 3. No clock, no randomness: `now` is what the context says.
  * 4. Names are resolved at compile time: an unknown function or variable is an error of the text.
  */
@@ -23,7 +24,8 @@ struct expression_names {
 /* Compile text; the program lives in arena (text need not). PAWL_E_INVALID with line and column in
  * diag, PAWL_E_LIMIT past EXPRESSION_BYTES_MAX or EXPRESSION_DEPTH_MAX. */
 MUST_USE enum pawl_error expression_compile(struct bytes text, const struct expression_names *names,
-                                            struct arena *arena, const struct expression **expression_out,
+                                            struct arena *arena,
+                                            const struct expression **expression_out,
                                             struct pawl_diag *diag);
 
 /* Bit i: slot i is named somewhere, so its value must be given. */
@@ -34,11 +36,12 @@ struct expression_context {
     const struct bytes *variables; /* by slot; an unused slot may be empty */
     uint64_t now_us;               /* `now`, microseconds since 1970 UTC */
     uint64_t *fuel;                /* what may be spent; counted down */
-    struct arena *arena;           /* results and work; results are views into it or into the inputs */
+    struct arena *arena; /* results and work; results are views into it or into the inputs */
 };
 
-/* The first output; value_null's bytes when there is none. PAWL_E_EXPRESSION: the expression failed, its message is
- * in diag and its error value in error_out (NULL: not wanted). PAWL_E_LIMIT: fuel, memory, depth or output. */
+/* The first output; value_null's bytes when there is none. PAWL_E_EXPRESSION: the expression
+ * failed, its message is in diag and its error value in error_out (NULL: not wanted). PAWL_E_LIMIT:
+ * fuel, memory, depth or output. */
 MUST_USE enum pawl_error expression_evaluate(const struct expression *expression,
                                              const struct expression_context *context,
                                              struct bytes *value_out, struct bytes *error_out,

@@ -39,7 +39,7 @@ static bool append_csv(struct text *text, struct datum row)
 {
     static const char *const quotes[] = {"\"\""};
     if (row.kind != DATUM_ARRAY)
-        return work_fail(text->work, "%v cannot be csv-formatted, only an array can be", &row);
+        return work_fail(text->work, "%v cannot be csv-formatted, only array", &row);
     if (!datum_open(text->work, row, &row))
         return false;
     for (uint32_t i = 0; i < row.size; i++) {
@@ -55,7 +55,7 @@ static bool append_tsv(struct text *text, struct datum row)
 {
     static const char *const escapes[] = {"\\t", "\\n", "\\r", "\\\\"};
     if (row.kind != DATUM_ARRAY)
-        return work_fail(text->work, "%v cannot be tsv-formatted, only an array can be", &row);
+        return work_fail(text->work, "%v cannot be tsv-formatted, only array", &row);
     if (!datum_open(text->work, row, &row))
         return false;
     for (uint32_t i = 0; i < row.size; i++) {
@@ -69,15 +69,14 @@ static bool append_tsv(struct text *text, struct datum row)
 
 static void append_html(struct text *text, struct bytes bytes)
 {
-    static const char *const entities[] = {"&lt;", "&gt;", "&amp;", "&#39;", "&quot;"};
+    static const char *const entities[] = {"&lt;", "&gt;", "&amp;", "&apos;", "&quot;"};
     append_replaced(text, bytes, "<>&'\"", entities);
 }
 
 static bool is_unreserved(uint8_t byte)
 {
     return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-           (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '_' || byte == '.' ||
-           byte == '~';
+           (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '_' || byte == '.' || byte == '~';
 }
 
 static void append_uri(struct text *text, struct bytes bytes)
@@ -120,7 +119,7 @@ static bool append_sh(struct text *text, struct datum words)
     return true;
 }
 
-/* Groups of `bits` bits as digits, filled up with = to whole quanta of `quantum` digits. */
+/* Five bits a digit, filled up with = to a multiple of eight digits. */
 static void append_base32(struct text *text, struct bytes bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -260,6 +259,5 @@ bool format_append(struct text *text, enum format format, struct datum datum)
         text_append_json(text, datum);
         return !text->is_failed;
     }
-    return value_tostring(text->work, datum, NULL, &string) &&
-           append_encoded(text, format, string);
+    return value_tostring(text->work, datum, NULL, &string) && append_encoded(text, format, string);
 }

@@ -1,7 +1,7 @@
 /* Lexer: one token at a time out of the text of an expression.
  *
- * Strings are not tokens: their parts are read by lexer_string_part once TOKEN_QUOTE was seen, because they hold
- * expressions.
+ * Strings are not tokens: their parts are read by lexer_string_part once TOKEN_QUOTE was seen,
+ * because they hold expressions.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_LEXER_H
 #define PAWL_WORKFLOW_EXPRESSION_LEXER_H
@@ -37,8 +37,8 @@ struct token lexer_next(struct lexer *lexer);
 
 enum string_part { STRING_ENDS, STRING_INTERPOLATES };
 
-/* The text up to the closing quote or up to the next "\(", decoded into the arena; the lexer stands behind it.
- * PAWL_E_INVALID: no end, a bad escape, not UTF-8. PAWL_E_LIMIT: no memory. */
+/* The text up to the closing quote or up to the next "\(", decoded into the arena; the lexer stands
+ * behind it. PAWL_E_INVALID: no end, a bad escape, not UTF-8. PAWL_E_LIMIT: no memory. */
 MUST_USE enum pawl_error lexer_string_part(struct lexer *lexer, struct arena *arena,
                                            struct bytes *text_out, enum string_part *end_out);
 

@@ -3,7 +3,7 @@
 const struct path path_root = {.parent = NULL};
 const struct path path_broken = {.parent = NULL};
 
-enum { CHUNK_BYTES_MIN = 2048, CHUNK_BYTES_MAX = 65536, FORKS_MIN = 8 };
+enum { CHUNK_BYTES_MIN = 1024, CHUNK_BYTES_MAX = 65536, FORKS_MIN = 4 };
 
 static struct chunk *chunk_after(struct machine *machine)
 {
@@ -54,8 +54,7 @@ struct frame *machine_push(struct machine *machine, enum frame_kind kind, const 
 
 static bool forks_grow(struct machine *machine)
 {
-    const uint32_t capacity =
-        machine->fork_capacity != 0 ? machine->fork_capacity * 2 : FORKS_MIN;
+    const uint32_t capacity = machine->fork_capacity != 0 ? machine->fork_capacity * 2 : FORKS_MIN;
     struct fork *forks = work_alloc_charged(machine->work, capacity * sizeof *forks);
     if (forks == NULL)
         return false;
@@ -117,14 +116,14 @@ static struct frame *handler_of(struct machine *machine)
 {
     uint64_t walked = 0;
     struct frame *frame = machine->frame;
-    while (frame != NULL && frame->kind != FRAME_TRY && frame->kind != FRAME_ALTERNATIVE) {
+    while (frame != NULL && frame->kind != FRAME_TRY) {
         frame = frame->next;
         walked++;
     }
     return work_charge_elements(machine->work, walked) ? frame : NULL;
 }
 
-/* An error: the handler of a try gets its value, an alternative ends its left side. */
+/* An error goes to the handler of the nearest try around what raised it. */
 static enum turn fail(struct machine *machine)
 {
     struct work *work = machine->work;
@@ -135,15 +134,12 @@ static enum turn fail(struct machine *machine)
         return TURN_FAIL;
     work->failure = PAWL_OK;
     machine->fork_count = frame->fork_count;
-    if (frame->kind == FRAME_ALTERNATIVE)
-        return TURN_BACKTRACK;
     machine->frame = frame->next;
     machine->environment = frame->environment;
     machine->node = frame->node->child[1];
     machine->item = frame->item;
     if (frame->node->kind == NODE_TRY)
-        machine->item =
-            (struct item){work->error, frame->item.path != NULL ? &path_broken : NULL};
+        machine->item = (struct item){work->error, frame->item.path != NULL ? &path_broken : NULL};
     return TURN_EVALUATE;
 }
 

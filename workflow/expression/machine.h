@@ -1,13 +1,14 @@
 /* The machine: evaluates nodes that may give any number of outputs, without recursion in C.
  *
- * 1. Its state is a node, an environment, an item (`.` and, while paths are wanted, where it came from), and
- *    a frame: what happens to the outputs. A call in the last place adds no frame.
- * 2. Environments and frames are linked lists that point only to older ones. A fork keeps a whole state to come
- *    back to for further outputs; going back forgets what was made since, so loops run in constant memory.
+ * 1. Its state is a node, an environment, an item (`.` and, while paths are wanted, where it came
+ * from), and a frame: what happens to the outputs. A call in the last place adds no frame.
+ * 2. Environments and frames are linked lists that point only to older ones. A fork keeps a whole
+ * state to come back to for further outputs; going back forgets what was made since, so loops run
+ * in constant memory.
  * 3. An error goes to the nearest TRY frame of the state that raised it, which drops the forks made
  *    inside of it. Errors of what comes after the body do not meet its frame.
- * 4. What must survive going back (the state of a fold, an array being collected) lives in a cell of an older
- *    frame, and the values themselves in the arena.
+ * 4. What must survive going back (the state of a fold, an array being collected) lives in a cell
+ * of an older frame, and the values themselves in the arena.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_MACHINE_H
 #define PAWL_WORKFLOW_EXPRESSION_MACHINE_H
@@ -41,9 +42,9 @@ struct environment {
     const struct environment *next;
     struct datum value; /* of a variable */
     union {
-        struct fold *fold;         /* of a fold's item */
-        struct frame *label;       /* of a label */
-        const struct node *body;   /* of a closure */
+        struct fold *fold;       /* of a fold's item */
+        struct frame *label;     /* of a label */
+        const struct node *body; /* of a closure */
     };
     const struct environment *closure; /* where the closure's body lives */
 };
@@ -77,9 +78,9 @@ struct frame {
     const struct node *node;
     const struct environment *environment;
     struct item item;
-    uint8_t kind;     /* enum frame_kind */
-    bool is_met;      /* ALTERNATIVE: something true came; LAST: something came */
-    uint32_t place;   /* PIPE, OPERAND */
+    uint8_t kind;        /* enum frame_kind */
+    bool is_met;         /* ALTERNATIVE: something true came; LAST: something came */
+    uint32_t place;      /* PIPE, OPERAND */
     uint32_t fork_count; /* when the frame was made */
     union {
         const struct operand *operands; /* OPERAND */

@@ -1,10 +1,12 @@
 /* Nodes: the parsed program, which is also what is evaluated.
  *
- * 1. The parser builds nodes with names; the compiler resolves the names and never changes a node afterwards.
- * 2. Operands are evaluated in the order of child[], the first child being the outermost loop, as jq nests
- *    its generators: an operator's right side stands before its left side, a function's last argument before its first.
- * 3. A plain node gives exactly one output or an error and calls nothing recursive: it is evaluated by a
- *    direct function (plain.c); everything else by the machine (machine.c).
+ * 1. The parser builds nodes with names; the compiler resolves the names and never changes a node
+ * afterwards.
+ * 2. Operands are evaluated in the order of child[], the first child being the outermost loop, as
+ * jq nests its generators: an operator's right side stands before its left side, a function's last
+ * argument before its first.
+ * 3. A plain node gives exactly one output or an error and calls nothing recursive: it is evaluated
+ * by a direct function (plain.c); everything else by the machine (machine.c).
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_NODE_H
 #define PAWL_WORKFLOW_EXPRESSION_NODE_H

@@ -1,7 +1,8 @@
-/* Numbers: int64 and uint64 exactly where both operands are exact and the result fits, float64 otherwise.
+/* Numbers: int64 and uint64 exactly where both operands are exact and the result fits, float64
+ * otherwise.
  *
- * A float64 result that is a whole number of at most 53 bits becomes an integer again, so that 10 / 4 * 2 is 5
- * and packs as 5. Negative zero stays a float.
+ * A float64 result that is a whole number of at most 53 bits becomes an integer again, so that 10 /
+ * 4 * 2 is 5 and packs as 5. Negative zero stays a float.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_NUMBER_H
 #define PAWL_WORKFLOW_EXPRESSION_NUMBER_H
@@ -15,7 +16,8 @@ double number_real(struct datum number);
 int64_t number_clamp(struct datum number);
 bool number_is_nan(struct datum number);
 
-/* <0, 0, >0, exactly also between integers and floats. NaN is below every number, itself included. */
+/* <0, 0, >0, exactly also between integers and floats. NaN is below every number, itself included.
+ */
 int number_compare(struct datum a, struct datum b);
 
 struct datum number_add(struct datum a, struct datum b);

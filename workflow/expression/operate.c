@@ -66,7 +66,8 @@ bool operate_add(struct work *work, struct datum a, struct datum b, struct datum
     return work_fail(work, "%v and %v cannot be added", &a, &b);
 }
 
-static bool is_member(struct work *work, struct datum array, struct datum element, bool *is_member_out)
+static bool is_member(struct work *work, struct datum array, struct datum element,
+                      bool *is_member_out)
 {
     *is_member_out = false;
     for (uint32_t i = 0; i < array.size && !*is_member_out; i++) {
@@ -113,11 +114,14 @@ static bool repeat(struct work *work, struct datum string, struct datum times,
         *product_out = datum_null();
         return true;
     }
-    int64_t count = number_clamp(times);
-    do {
-        text_append(&text, datum_bytes(string));
-        count--;
-    } while (count > 0 && string.size > 0 && !text.is_failed);
+    text_append(&text, datum_bytes(string));
+    /* What is there already is appended again as long as it fits twice. */
+    for (int64_t left = number_clamp(times) - 1; left > 0 && string.size > 0 && !text.is_failed;) {
+        const int64_t there = (int64_t)(text.size / string.size);
+        const int64_t more = there < left ? there : left;
+        text_append(&text, bytes_of(text.data, (size_t)more * string.size));
+        left -= more;
+    }
     return text_take(&text, product_out);
 }
 
@@ -219,7 +223,8 @@ static bool remainder_of(struct work *work, struct datum a, struct datum b, stru
     if (!both_numbers(a, b))
         return work_fail(work, "%v and %v cannot be divided", &a, &b);
     return number_remainder(a, b, rest_out) ||
-           work_fail(work, "%v and %v cannot be divided because the divisor is zero", &a, &b);
+           work_fail(work, "%v and %v cannot be divided (remainder) because the divisor is zero",
+                     &a, &b);
 }
 
 static bool order_fits(enum operation operation, int order)

@@ -158,7 +158,15 @@ struct binary_operator {
     uint8_t operation;
 };
 
-enum { LEVEL_ALTERNATIVE, LEVEL_ASSIGN, LEVEL_OR, LEVEL_AND, LEVEL_COMPARE, LEVEL_SUM, LEVEL_PRODUCT };
+enum {
+    LEVEL_ALTERNATIVE,
+    LEVEL_ASSIGN,
+    LEVEL_OR,
+    LEVEL_AND,
+    LEVEL_COMPARE,
+    LEVEL_SUM,
+    LEVEL_PRODUCT
+};
 
 static const struct binary_operator *binary_operator(const struct parser *parser)
 {
@@ -215,7 +223,7 @@ static struct node *assign_with(struct parser *parser, uint8_t operation, struct
 }
 
 static struct node *binary(struct parser *parser, const struct binary_operator *operator,
-                           struct node *left, struct node *right)
+                           struct node * left, struct node *right)
 {
     static const char *const assignments[] = {"_assign", "_modify", "_assign_alternative"};
     struct node *const operands[] = {left, right};
@@ -242,8 +250,8 @@ static struct node *parse_binary(struct parser *parser, uint8_t level_min)
 {
     struct node *left = parse_unary(parser);
     while (left != NULL) {
-        const struct binary_operator *operator = binary_operator(parser);
-        if (operator == NULL || operator->level < level_min)
+        const struct binary_operator *operator= binary_operator(parser);
+        if (operator== NULL || operator->level<level_min)
             break;
         parser_advance(parser);
         const bool is_right = operator->level == LEVEL_ALTERNATIVE;
@@ -340,8 +348,8 @@ static struct node *bind_parameters(struct parser *parser, const struct paramete
         if (!parameters->is_value[i])
             continue;
         struct node *closure = node_named(parser, NODE_NAME, parameters->name[i], 0, NULL);
-        body = node_named(parser, NODE_BIND, parameters->name[i], 2,
-                          (struct node *[]){closure, body});
+        body =
+            node_named(parser, NODE_BIND, parameters->name[i], 2, (struct node *[]){closure, body});
     }
     return body;
 }
@@ -356,8 +364,8 @@ static struct function *function_new(struct parser *parser, struct bytes name,
         return NULL;
     }
     memcpy(names, parameters->name, parameters->count * sizeof *names);
-    *function = (struct function){
-        .name = name, .parameter_count = parameters->count, .parameter = names};
+    *function =
+        (struct function){.name = name, .parameter_count = parameters->count, .parameter = names};
     return function;
 }
 
@@ -382,8 +390,7 @@ static struct function *parse_function(struct parser *parser)
 
 static struct node *define(struct parser *parser, struct function *function, struct node *body)
 {
-    struct node *node =
-        node_new(parser, NODE_DEFINE, 2, (struct node *[]){body, function->body});
+    struct node *node = node_new(parser, NODE_DEFINE, 2, (struct node *[]){body, function->body});
     if (node == NULL)
         return NULL;
     node->count = 1; /* the function's body counts for the depth, but is not evaluated here */

@@ -1,9 +1,9 @@
 /* Parser: the text of an expression as nodes, jq 1.7's grammar without modules.
  *
- * 1. Recursive descent with a counted depth; deeper than EXPRESSION_DEPTH_MAX is PAWL_E_LIMIT, in the text and
- *    in the nodes made from it.
- * 2. Sugar ends here: destructuring becomes bindings, assignments become calls of the prelude, `$parameters`
- *    become a closure and a binding.
+ * 1. Recursive descent with a counted depth; deeper than EXPRESSION_DEPTH_MAX is PAWL_E_LIMIT, in
+ * the text and in the nodes made from it.
+ * 2. Sugar ends here: destructuring becomes bindings, assignments become calls of the prelude,
+ * `$parameters` become a closure and a binding.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_PARSER_H
 #define PAWL_WORKFLOW_EXPRESSION_PARSER_H

@@ -18,8 +18,7 @@ static struct node *reversed_text(struct parser *parser, const struct node_list 
 static bool string_part(struct parser *parser, struct node_list *parts, enum string_part *end_out)
 {
     struct bytes text;
-    const enum pawl_error error =
-        lexer_string_part(&parser->lexer, parser->arena, &text, end_out);
+    const enum pawl_error error = lexer_string_part(&parser->lexer, parser->arena, &text, end_out);
     if (error == PAWL_E_LIMIT)
         return parser_fail_limit(parser, "no memory for the expression") != NULL;
     if (error != PAWL_OK)
@@ -127,11 +126,12 @@ struct node *parser_object(struct parser *parser)
     return node_new(parser, NODE_OBJECT, entries.count, entries.at);
 }
 
-/* A pattern is a variable (no parts), or parts each reached by a key and perhaps named on the way. */
+/* A pattern is a variable (no parts), or parts each reached by a key and perhaps named on the way.
+ */
 struct pattern {
-    struct bytes name;      /* of the variable; empty: none */
-    struct node **key;      /* of each part */
-    struct pattern **part;  /* NULL: the part is only named */
+    struct bytes name;       /* of the variable; empty: none */
+    struct node **key;       /* of each part */
+    struct pattern **part;   /* NULL: the part is only named */
     struct bytes *part_name; /* `$name: pattern`; empty: not named */
     uint32_t count, capacity;
 };
@@ -351,7 +351,8 @@ static bool names_of(struct parser *parser, struct names *names, const struct pa
     return true;
 }
 
-/* The body as a function of all variables, so that every alternative can call it: name as $name | body. */
+/* The body as a function of all variables, so that every alternative can call it: name as $name |
+ * body. */
 static struct function *body_function(struct parser *parser, const struct names *names,
                                       struct node *body)
 {
@@ -413,15 +414,16 @@ struct node *parser_bind(struct parser *parser, struct node *source,
     struct node *tried = NULL;
     for (uint32_t i = patterns->count; i-- > 0 && function != NULL;) {
         struct node *next = alternative(parser, item, patterns->at[i], &all, function);
-        tried = tried == NULL ? next
-                              : node_new(parser, NODE_TRY_PATTERN, 2,
-                                         (struct node *[]){next, tried});
+        tried = tried == NULL
+                    ? next
+                    : node_new(parser, NODE_TRY_PATTERN, 2, (struct node *[]){next, tried});
         if (tried == NULL)
             return NULL;
     }
     if (function == NULL)
         return NULL;
-    struct node *define = node_new(parser, NODE_DEFINE, 2, (struct node *[]){tried, function->body});
+    struct node *define =
+        node_new(parser, NODE_DEFINE, 2, (struct node *[]){tried, function->body});
     if (define == NULL)
         return NULL;
     define->count = 1;

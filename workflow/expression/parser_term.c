@@ -48,20 +48,27 @@ static struct node *parse_if(struct parser *parser)
     return node_new(parser, NODE_IF, 3, (struct node *[]){condition, then, otherwise});
 }
 
+/* What `try` and `catch` take: a term, perhaps negated. */
+static struct node *parse_tried(struct parser *parser)
+{
+    if (!parser_skip(parser, "-"))
+        return parser_term(parser, false);
+    return node_new(parser, NODE_NEGATE, 1, (struct node *[]){parser_term(parser, false)});
+}
+
 static struct node *parse_try(struct parser *parser)
 {
-    struct node *body = parser_term(parser, false);
+    struct node *body = parse_tried(parser);
     if (body == NULL)
         return NULL;
-    struct node *handler =
-        parser_skip(parser, "catch") ? parser_term(parser, false) : empty(parser);
+    struct node *handler = parser_skip(parser, "catch") ? parse_tried(parser) : empty(parser);
     return node_new(parser, NODE_TRY, 2, (struct node *[]){body, handler});
 }
 
 /* The item is a binding; patterns take it apart before each step. */
 static struct node *fold(struct parser *parser, enum node_kind kind,
-                         const struct patterns *patterns, struct node *source,
-                         struct node *initial, struct node *step)
+                         const struct patterns *patterns, struct node *source, struct node *initial,
+                         struct node *step)
 {
     struct bytes item;
     if (step == NULL)
@@ -75,7 +82,8 @@ static struct node *fold(struct parser *parser, enum node_kind kind,
     return node_named(parser, kind, item, 3, (struct node *[]){source, initial, body});
 }
 
-/* Behind `reduce` or `foreach`: Term as Patterns (initial; update) or (initial; update; extract). */
+/* Behind `reduce` or `foreach`: Term as Patterns (initial; update) or (initial; update; extract).
+ */
 static struct node *parse_fold(struct parser *parser, enum node_kind kind)
 {
     struct node *source = parser_term(parser, false);
@@ -108,11 +116,11 @@ static struct node *parse_label(struct parser *parser)
 
 static struct node *parse_break(struct parser *parser)
 {
-    const struct bytes name = parser->token.text;
+    struct node *node = node_named(parser, NODE_BREAK, parser->token.text, 0, NULL);
     if (parser->token.kind != TOKEN_DOLLAR)
         return parser_fail(parser, "expected the name of a label, like $out, here");
     parser_advance(parser);
-    return node_named(parser, NODE_BREAK, name, 0, NULL);
+    return node;
 }
 
 static struct node *parse_call(struct parser *parser)
@@ -128,8 +136,7 @@ static struct node *parse_call(struct parser *parser)
         if (!parser_expect(parser, ")"))
             return NULL;
     }
-    struct node *node =
-        node_named(parser, NODE_NAME, token.text, arguments.count, arguments.at);
+    struct node *node = node_named(parser, NODE_NAME, token.text, arguments.count, arguments.at);
     if (node != NULL)
         node->offset = token.offset;
     return node;
@@ -143,8 +150,8 @@ static struct node *constant_of(struct parser *parser, struct datum constant)
 
 static bool is_reserved(const struct parser *parser)
 {
-    static const char *const words[] = {"then", "elif", "else", "end",    "as",     "catch", "and",
-                                        "or",   "import", "include", "__loc__"};
+    static const char *const words[] = {"then", "elif", "else",   "end",     "as",     "catch",
+                                        "and",  "or",   "import", "include", "__loc__"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (parser_is(parser, words[i]))
             return true;
@@ -321,12 +328,13 @@ static struct node *parse_bracket(struct parser *parser, struct node *target)
         return NULL;
     if (!parser_skip(parser, ":"))
         return parser_expect(parser, "]") ? node_index(parser, key, target) : NULL;
-    struct node *to = parser_is(parser, "]") ? node_constant(parser, datum_null())
-                                             : parser_pipe(parser);
+    struct node *to =
+        parser_is(parser, "]") ? node_constant(parser, datum_null()) : parser_pipe(parser);
     return slice(parser, key, to, target);
 }
 
-/* `?` behind a step forgives the step alone, behind anything else (parentheses too) the whole term. */
+/* `?` behind a step forgives the step alone, behind anything else (parentheses too) the whole term.
+ */
 static struct node *optional(struct parser *parser, struct node *node, bool is_group)
 {
     struct node *step = node;

@@ -36,11 +36,19 @@ static bool index_array(struct work *work, struct datum array, struct datum key,
     return datum_array_get(work, array, (uint32_t)place, value_out);
 }
 
+static bool not_a_slice(struct work *work)
+{
+    return work_fail(work, "Start and end indices of an array slice must be numbers");
+}
+
 static bool slice_bounds(struct work *work, struct datum key, struct datum *from, struct datum *to)
 {
-    bool is_found;
-    return datum_object_get(work, key, BYTES_LITERAL("start"), from, &is_found) &&
-           datum_object_get(work, key, BYTES_LITERAL("end"), to, &is_found);
+    bool has_start;
+    bool has_end;
+    if (!datum_object_get(work, key, BYTES_LITERAL("start"), from, &has_start) ||
+        !datum_object_get(work, key, BYTES_LITERAL("end"), to, &has_end))
+        return false;
+    return (has_start && has_end) || not_a_slice(work);
 }
 
 bool path_index(struct work *work, struct datum target, struct datum key, struct datum *value_out)
@@ -52,14 +60,12 @@ bool path_index(struct work *work, struct datum target, struct datum key, struct
         return datum_object_get(work, target, datum_bytes(key), value_out, &is_found);
     if (target.kind == DATUM_ARRAY && datum_is_number(key))
         return index_array(work, target, key, value_out);
-    if (key.kind == DATUM_OBJECT && (target.kind == DATUM_ARRAY || target.kind == DATUM_NULL ||
-                                     target.kind == DATUM_STRING))
-        return slice_bounds(work, key, &from, &to) &&
-               path_slice(work, target, from, to, value_out);
+    if (key.kind == DATUM_OBJECT && (target.kind == DATUM_ARRAY || target.kind == DATUM_STRING))
+        return slice_bounds(work, key, &from, &to) && path_slice(work, target, from, to, value_out);
     if (target.kind == DATUM_ARRAY && key.kind == DATUM_ARRAY)
         return path_indices(work, target, key, value_out);
-    if (target.kind != DATUM_NULL ||
-        (key.kind != DATUM_STRING && key.kind != DATUM_NULL && !datum_is_number(key)))
+    if (target.kind != DATUM_NULL || (key.kind != DATUM_STRING && key.kind != DATUM_NULL &&
+                                      key.kind != DATUM_OBJECT && !datum_is_number(key)))
         return cannot_index(work, target, key);
     *value_out = datum_null();
     return true;
@@ -74,7 +80,7 @@ static bool bound_of(struct work *work, struct datum bound, uint32_t count, bool
         return true;
     }
     if (!datum_is_number(bound))
-        return work_fail(work, "Start and end indices of an array slice must be numbers");
+        return not_a_slice(work);
     double place = number_is_nan(bound) ? (is_end ? count : 0) : number_real(bound);
     if (place < 0)
         place += count;
@@ -117,7 +123,7 @@ bool path_slice(struct work *work, struct datum target, struct datum from, struc
     uint32_t end;
     if (target.kind == DATUM_NULL) {
         *part_out = datum_null();
-        return bounds_of(work, from, to, 0, &begin, &end);
+        return true;
     }
     if (target.kind == DATUM_STRING)
         return slice_string(work, target, from, to, part_out);
@@ -150,11 +156,7 @@ static bool indices_in_array(struct work *work, struct datum target, struct datu
 {
     if (!datum_open(work, target, &target) || !datum_open(work, key, &key))
         return false;
-    if (key.size == 0) {
-        *places_out = datum_null();
-        return true;
-    }
-    for (uint32_t i = 0; i + key.size <= target.size; i++) {
+    for (uint32_t i = 0; key.size > 0 && i + key.size <= target.size; i++) {
         bool occurs;
         if (!occurs_at(work, target, key, i, &occurs))
             return false;
@@ -168,11 +170,7 @@ static bool indices_in_string(struct work *work, struct bytes target, struct byt
                               struct datum *places_out)
 {
     int64_t rune = 0;
-    if (key.size == 0) {
-        *places_out = datum_null();
-        return true;
-    }
-    for (size_t i = 0; i < target.size; i++) {
+    for (size_t i = 0; i < target.size && key.size > 0; i++) {
         const struct bytes rest = bytes_of(target.data + i, target.size - i);
         if ((target.data[i] & 0xc0) == 0x80)
             continue;
@@ -184,7 +182,8 @@ static bool indices_in_string(struct work *work, struct bytes target, struct byt
     return work_charge_elements(work, target.size);
 }
 
-bool path_indices(struct work *work, struct datum target, struct datum key, struct datum *places_out)
+bool path_indices(struct work *work, struct datum target, struct datum key,
+                  struct datum *places_out)
 {
     if (target.kind == DATUM_NULL) {
         *places_out = datum_null();
@@ -417,9 +416,8 @@ static bool delete_inside(struct work *work, struct datum *target, struct datum 
     struct datum inner;
     if (!path_index(work, *target, key, &inner))
         return false;
-    return inner.kind == DATUM_NULL ||
-           (delete_sorted(work, &inner, paths, begin, end, depth + 1) &&
-            set_key(work, *target, key, inner, target));
+    return inner.kind == DATUM_NULL || (delete_sorted(work, &inner, paths, begin, end, depth + 1) &&
+                                        set_key(work, *target, key, inner, target));
 }
 
 static bool delete_sorted(struct work *work, struct datum *target, struct datum paths,

@@ -1,7 +1,8 @@
 /* Paths: reading, writing and deleting inside datums, by one key or by an array of keys.
  *
- * A key is a string (of an object), a number (of an array), an object {start, end} (a slice), or an array (the
- * places where it occurs; reading only). null reads as empty and becomes what is written into it.
+ * A key is a string (of an object), a number (of an array), an object {start, end} (a slice), or an
+ * array (the places where it occurs; reading only). null reads as empty and becomes what is written
+ * into it.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_PATHS_H
 #define PAWL_WORKFLOW_EXPRESSION_PATHS_H
@@ -14,7 +15,8 @@ bool path_slice(struct work *work, struct datum target, struct datum from, struc
 /* {"start": from, "end": to}, the key of a slice. */
 bool path_slice_key(struct work *work, struct datum from, struct datum to, struct datum *key_out);
 /* The places where an array occurs in an array, or a string in a string (in code points). */
-bool path_indices(struct work *work, struct datum target, struct datum key, struct datum *places_out);
+bool path_indices(struct work *work, struct datum target, struct datum key,
+                  struct datum *places_out);
 
 bool path_get(struct work *work, struct datum target, struct datum path, struct datum *value_out);
 bool path_set(struct work *work, struct datum target, struct datum path, struct datum value,

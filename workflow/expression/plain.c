@@ -1,4 +1,5 @@
-/* Plain nodes: one output, evaluated directly. The recursion follows the program's nesting, which is bounded. */
+/* Plain nodes: one output, evaluated directly. The recursion follows the program's nesting, which
+ * is bounded. */
 #include "workflow/expression/machine.h"
 
 static bool plain_pipe(struct machine *machine, const struct node *node,
@@ -38,25 +39,13 @@ static bool plain_if(struct machine *machine, const struct node *node,
     return plain_evaluate(machine, branch, environment, input, output_out);
 }
 
-/* Whether the failure is one that a program can catch; it is forgotten then. */
-static bool is_caught(struct work *work)
-{
-    if (work->failure != PAWL_E_EXPRESSION)
-        return false;
-    work->failure = PAWL_OK;
-    return true;
-}
-
 static bool plain_alternative(struct machine *machine, const struct node *node,
                               const struct environment *environment, struct datum input,
                               struct datum *output_out)
 {
     struct datum left;
-    if (!plain_evaluate(machine, node->child[0], environment, input, &left)) {
-        if (!is_caught(machine->work))
-            return false;
-        left = datum_null();
-    }
+    if (!plain_evaluate(machine, node->child[0], environment, input, &left))
+        return false;
     *output_out = left;
     return datum_is_truthy(left) ||
            plain_evaluate(machine, node->child[1], environment, input, output_out);
@@ -68,8 +57,10 @@ static bool plain_try(struct machine *machine, const struct node *node,
 {
     if (plain_evaluate(machine, node->child[0], environment, input, output_out))
         return true;
-    return is_caught(machine->work) && plain_evaluate(machine, node->child[1], environment,
-                                                      machine->work->error, output_out);
+    if (machine->work->failure != PAWL_E_EXPRESSION)
+        return false;
+    machine->work->failure = PAWL_OK;
+    return plain_evaluate(machine, node->child[1], environment, machine->work->error, output_out);
 }
 
 static bool plain_bind(struct machine *machine, const struct node *node,

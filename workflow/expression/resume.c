@@ -21,8 +21,7 @@ static enum turn deliver_pipe(struct machine *machine, const struct frame *frame
     const uint32_t next = frame->place + 1;
     machine->environment = frame->environment;
     if (next < frame->node->count) {
-        struct frame *further =
-            machine_push(machine, FRAME_PIPE, frame->node, machine->item);
+        struct frame *further = machine_push(machine, FRAME_PIPE, frame->node, machine->item);
         if (further == NULL)
             return TURN_FAIL;
         further->place = next;
@@ -65,9 +64,8 @@ static enum turn deliver_store(struct machine *machine, const struct frame *fram
 
 static enum turn deliver_collect(struct machine *machine, struct frame *frame)
 {
-    return datum_array_push(machine->work, &frame->item.value, machine->item.value)
-               ? TURN_BACKTRACK
-               : TURN_FAIL;
+    return datum_array_push(machine->work, &frame->item.value, machine->item.value) ? TURN_BACKTRACK
+                                                                                    : TURN_FAIL;
 }
 
 static enum turn deliver_alternative(struct machine *machine, struct frame *frame)

@@ -221,8 +221,8 @@ void text_append_plain(struct text *text, struct datum datum)
         text_append_json(text, datum);
 }
 
-/* The cut may fall into a character; the part of it that is left is dropped, so that the message stays
- * valid UTF-8. */
+/* The cut may fall into a character; the part of it that is left is dropped, so that the message
+ * stays valid UTF-8. */
 static size_t whole_runes(const uint8_t *data, size_t size)
 {
     while (size > 0 && (data[size] & 0xc0) == 0x80)

@@ -1,6 +1,7 @@
 /* Text: a string under construction in the arena, and datums as JSON text.
  *
- * A failed append shows in is_failed, and work says why; a row of appends is checked once, by text_take.
+ * A failed append shows in is_failed, and work says why; a row of appends is checked once, by
+ * text_take.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_TEXT_H
 #define PAWL_WORKFLOW_EXPRESSION_TEXT_H
@@ -19,7 +20,10 @@ struct text {
 void text_append(struct text *text, struct bytes bytes);
 static inline void text_append_byte(struct text *text, uint8_t byte)
 {
-    text_append(text, bytes_of(&byte, 1));
+    if (text->size < text->capacity && !text->is_failed)
+        text->data[text->size++] = byte;
+    else
+        text_append(text, bytes_of(&byte, 1));
 }
 /* One code point, as UTF-8. */
 void text_append_rune(struct text *text, uint32_t rune);

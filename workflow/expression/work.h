@@ -2,9 +2,10 @@
  *
  * 1. Every allocation and every charge goes through here, so that limits are kept in one place.
  * 2. A function that returns false (or NULL) has said why in `failure`; nothing else is touched.
- * 3. `failure` PAWL_E_EXPRESSION is an error a program can catch: its value is in `error`. PAWL_E_LIMIT ends the
- *    evaluation.
- * 4. A unit of fuel is worth about 50 ns: 8 elements looked at, 64 bytes copied, a handful of machine steps.
+ * 3. `failure` PAWL_E_EXPRESSION is an error a program can catch: its value is in `error`.
+ * PAWL_E_LIMIT ends the evaluation.
+ * 4. A unit of fuel is at most about 50 ns: 4 elements looked at, 64 bytes copied, 2 turns of the
+ * machine.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_WORK_H
 #define PAWL_WORKFLOW_EXPRESSION_WORK_H
@@ -19,15 +20,15 @@ struct work {
     enum pawl_error failure;
     const char *limit; /* which limit was passed, for people */
     struct datum error;
-    uint32_t small; /* elements not yet charged: 8 make a unit */
+    uint32_t small; /* elements not yet charged */
 };
 
-enum { WORK_ELEMENTS_PER_UNIT = 8, WORK_BYTES_PER_UNIT = 64 };
+enum { WORK_ELEMENTS_PER_UNIT = 4, WORK_BYTES_PER_UNIT = 64 };
 
 /* Spend; false: PAWL_E_LIMIT. */
 bool work_charge(struct work *work, uint64_t units);
 bool work_charge_bytes(struct work *work, size_t byte_count);
-/* Elements are cheap and many, so they are counted and charged by the eight. */
+/* Elements are cheap and many, so they are counted and charged by the unit. */
 static inline bool work_charge_elements(struct work *work, uint64_t count)
 {
     uint64_t small = work->small + count;
@@ -49,9 +50,9 @@ bool work_limit(struct work *work, const char *limit);
 /* Fail with an error value that a program can catch. */
 bool work_raise(struct work *work, struct datum error);
 
-/* Fail with a message made of parts: %s a C string, %t the type of a datum, %v a datum as "type (text)"
- * cut as jq cuts it, %j the text of a datum cut the same way,
- * %a a string datum as it is. The arguments for %t, %v, %j and %a are pointers to datums. */
+/* Fail with a message made of parts: %s a C string, %t the type of a datum, %v a datum as "type
+ * (text)" cut as jq cuts it, %j the text of a datum cut the same way, %a a string datum as it is.
+ * The arguments for %t, %v, %j and %a are pointers to datums. */
 bool work_fail(struct work *work, const char *format, ...);
 
 #endif

@@ -1,6 +1,6 @@
-/* The table of cases.txt: a program, its input, and its outputs line by line, with an empty line after
- * each. "!message" is an error with that message as its value, after the outputs before it; "!!" a limit. Lines
- * that begin with "## " are headings. */
+/* The table of cases.txt: a program, its input, and its outputs line by line, with an empty line
+ * after each. "!message" is an error with that message as its value, after the outputs before it;
+ * "!!" a limit. Lines that begin with "## " are headings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,10 +1,12 @@
 /* Random programs, compared with the jq and gojq commands.
  *
- * 1. Programs come from a small grammar and a seed, so a failure repeats: differential_test SEED COUNT.
- * 2. Both commands run all programs in one process each; every program gives one line, its outputs or that
- *    it failed. Messages are not compared, nor is the order of keys (gojq sorts them).
- * 3. Where the two agree, so must we; where they differ (jq here is 1.6, gojq knows integers), we must agree with
- *    one of them. What jq 1.7 changed against both is not in the grammar; cases.txt has it.
+ * 1. Programs come from a small grammar and a seed, so a failure repeats: differential_test SEED
+ * COUNT.
+ * 2. Both commands run all programs in one process each; every program gives one line, its outputs
+ * or that it failed. Messages are not compared, nor is the order of keys (gojq sorts them).
+ * 3. Where the two agree, so must we; where they differ (jq here is 1.6, gojq knows integers), we
+ * must agree with one of them. What jq 1.7 changed against both is not in the grammar; cases.txt
+ * has it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,11 +50,11 @@ static void emit(struct generator *generator, const char *text)
 
 static void expression(struct generator *generator, int depth);
 
-/* A template: E is an expression, V a variable in scope, N the one that comes into scope; anything else
- * stands as it is. */
+/* A template: E is an expression, V a variable in scope, N the one that comes into scope; anything
+ * else stands as it is. */
 static void expand(struct generator *generator, const char *template, int depth)
 {
-    for (; *template != '\0'; template++) {
+    for (; *template != '\0'; template ++) {
         char name[16] = {*template, '\0'};
         const int count = generator->variable_count;
         if (*template == 'E') {
@@ -69,12 +71,63 @@ static void expand(struct generator *generator, const char *template, int depth)
 static void leaf(struct generator *generator)
 {
     static const char *const leaves[] = {
-        ".",      ".a",   ".b",  ".c?",  ".[0]?",   ".[]?", "..",    "null", "true",    "false",
-        "0",      "1",    "-2",  "2.5",  "\"x\"",   "\"\"", "[]",    "{}",   "[1,2,3]", "{\"a\":1}",
-        "empty",  ".f",   ".d",  ".e",   ".a[2]",   ".g",   ".h",    ".b.c", ".[1:]?",  ".[-1:]?",
-        "error(\"x\")", "keys", "add", "sort", "length",  "type", "not",   "first", "last",   "tojson",
-        "unique", "min",  "max", "any",  "flatten", "[.]",  "to_entries", "tostring", "[paths]",
-        "ascii_downcase", "explode", "tonumber", "values", "scalars", "floor", "-.", ".a?.b?",
+        ".",
+        ".a",
+        ".b",
+        ".c?",
+        ".[0]?",
+        ".[]?",
+        "..",
+        "null",
+        "true",
+        "false",
+        "0",
+        "1",
+        "-2",
+        "2.5",
+        "\"x\"",
+        "\"\"",
+        "[]",
+        "{}",
+        "[1,2,3]",
+        "{\"a\":1}",
+        "empty",
+        ".f",
+        ".d",
+        ".e",
+        ".a[2]",
+        ".g",
+        ".h",
+        ".b.c",
+        ".[1:]?",
+        ".[-1:]?",
+        "error(\"x\")",
+        "keys",
+        "add",
+        "sort",
+        "length",
+        "type",
+        "not",
+        "first",
+        "last",
+        "tojson",
+        "unique",
+        "min",
+        "max",
+        "any",
+        "flatten",
+        "[.]",
+        "to_entries",
+        "tostring",
+        "[paths]",
+        "ascii_downcase",
+        "explode",
+        "tonumber",
+        "values",
+        "scalars",
+        "floor",
+        "-.",
+        ".a?.b?",
     };
     if (generator->variable_count > 0 && draw(generator, 4) == 0)
         expand(generator, "V", DEPTH_MAX);
@@ -99,20 +152,68 @@ static void binding(struct generator *generator, int depth)
 static void expression(struct generator *generator, int depth)
 {
     static const char *const templates[] = {
-        "(E | E)", "(E, E)", "[E]", "(E + E)", "(E - E)", "(E == E)", "(E < E)", "(E // E)",
-        "(E and E)", "(E or E)", "{a: (E), \"b\": (E)}", "{(E | tostring): (E)}",
-        "(if E then E else E end)", "([try E catch E] | .[])", "([(E)?] | .[])", "map(E)", "select(E)",
-        "first(E)", "[limit(2; E)]", "sort_by(E)", "group_by(E)", "min_by(E)", "unique_by(E)",
-        "(E | .[E])", "(.a |= E)", "(.[0]? |= E)", "(.b = E)", "(.c += E)", "del(.a, .b)",
-        "path(.a | .[0]?)", "[path(..)]", "\"<\\(E)>\"", "(E | @json)", "(E | @html)",
-        "with_entries(.value |= E)", "(E | has(E))", "(E | contains(E))", "(E | indices(E))",
-        "(label $f | E | if . == 1 then break $f else . end)", "any(E; E)", "all(E; E)",
-        "(def f: E; f | f)", "(def f(g): g | g; f(E))", "(E | .[0:2])", "(E | .[E:E]?)",
-        "(E | split(E))", "(E | join(\",\"))", "(E | ltrimstr(\"t\"))", "(E | startswith(\"t\"))",
-        "[range(E; 3)]", "(E | flatten(1))", "(E | tojson | fromjson)", "(E | walk(.))",
-        "(E | map_values(.))", "[recurse(if type == \"array\" then .[] else empty end)]",
-        "(E | getpath([\"a\", 0]))", "(E | [paths])", "isempty(E)", "(E * E)", "(E | to_entries)",
-        "(E | transpose)", "(E | arrays | reverse)",
+        "(E | E)",
+        "(E, E)",
+        "[E]",
+        "(E + E)",
+        "(E - E)",
+        "(E == E)",
+        "(E < E)",
+        "(E // E)",
+        "(E and E)",
+        "(E or E)",
+        "{a: (E), \"b\": (E)}",
+        "{(E | tostring): (E)}",
+        "(if E then E else E end)",
+        "([try E catch E] | .[])",
+        "([(E)?] | .[])",
+        "map(E)",
+        "select(E)",
+        "first(E)",
+        "[limit(2; E)]",
+        "sort_by(E)",
+        "group_by(E)",
+        "min_by(E)",
+        "unique_by(E)",
+        "(E | .[E])",
+        "(.a |= E)",
+        "(.[0]? |= E)",
+        "(.b = E)",
+        "(.c += E)",
+        "del(.a, .b)",
+        "path(.a | .[0]?)",
+        "[path(..)]",
+        "\"<\\(E)>\"",
+        "(E | @json)",
+        "(E | @html)",
+        "with_entries(.value |= E)",
+        "(E | has(E))",
+        "(E | contains(E))",
+        "(E | indices(E))",
+        "(label $f | E | if . == 1 then break $f else . end)",
+        "any(E; E)",
+        "all(E; E)",
+        "(def f: E; f | f)",
+        "(def f(g): g | g; f(E))",
+        "(E | .[0:2])",
+        "(E | .[E:E]?)",
+        "(E | split(E))",
+        "(E | join(\",\"))",
+        "(E | ltrimstr(\"t\"))",
+        "(E | startswith(\"t\"))",
+        "[range(E; 3)]",
+        "(E | flatten(1))",
+        "(E | tojson | fromjson)",
+        "(E | walk(.))",
+        "(E | map_values(.))",
+        "[recurse(if type == \"array\" then .[] else empty end)]",
+        "(E | getpath([\"a\", 0]))",
+        "(E | [paths])",
+        "isempty(E)",
+        "(E * E)",
+        "(E | to_entries)",
+        "(E | transpose)",
+        "(E | arrays | reverse)",
     };
     if (depth >= DEPTH_MAX || draw(generator, 5) == 0) {
         leaf(generator);

@@ -115,14 +115,13 @@ static void test_evaluate_slots_are_variables(void **state)
     assert_int_equal(compile(&bench, "[$task, $input.x, ($input | .y)]", &expression), PAWL_OK);
     assert_int_equal(expression_slots_used(expression), 1 | 4);
     struct buffer values[2] = {{0}, {0}};
-    assert_int_equal(json_read(bytes_string("{\"x\":1,\"y\":[2]}"), NULL, &values[0], NULL), PAWL_OK);
+    assert_int_equal(json_read(bytes_string("{\"x\":1,\"y\":[2]}"), NULL, &values[0], NULL),
+                     PAWL_OK);
     assert_int_equal(json_read(bytes_string("\"t\""), NULL, &values[1], NULL), PAWL_OK);
     const struct bytes slots[3] = {buffer_bytes(&values[0]), {NULL, 0}, buffer_bytes(&values[1])};
     bench.fuel = EXPRESSION_FUEL;
-    const struct expression_context context = {.input = value_null,
-                                               .variables = slots,
-                                               .fuel = &bench.fuel,
-                                               .arena = &bench.arena};
+    const struct expression_context context = {
+        .input = value_null, .variables = slots, .fuel = &bench.fuel, .arena = &bench.arena};
     assert_int_equal(expression_evaluate(expression, &context, &bench.value, NULL, NULL), PAWL_OK);
     assert_value(bench.value, "[\"t\",1,[2]]");
     buffer_done(&values[0]);
@@ -270,12 +269,42 @@ static enum pawl_error compile_repeated(const char *head, const char *part, cons
 static void test_compile_deep_text_ends_in_an_error(void **state)
 {
     static const char *const parts[] = {
-        "(",       "[",           "{a:",        "-",           "if ",     "\"\\(",
-        ".[",      "try ",        "def f: ",    "def f(g): f(", "f(",     ".a as [",
-        ". as {a:", "1 as $x | ", "reduce ",    "label $x | ", "[.[] | ", "if 1 then ",
-        "if 1 then 1 elif ", "1 + ", "1 // ",   ". as $x | def f: ", "@json \"\\(", "..[",
-        "map(",    "select(",     "not | (",    "foreach ",    "$__loc__[", "{(",
-        "path(",   "first(",      "1 | (",      "1, (",        "{\"\\(",    ". as [$a] ?// [",
+        "(",
+        "[",
+        "{a:",
+        "-",
+        "if ",
+        "\"\\(",
+        ".[",
+        "try ",
+        "def f: ",
+        "def f(g): f(",
+        "f(",
+        ".a as [",
+        ". as {a:",
+        "1 as $x | ",
+        "reduce ",
+        "label $x | ",
+        "[.[] | ",
+        "if 1 then ",
+        "if 1 then 1 elif ",
+        "1 + ",
+        "1 // ",
+        ". as $x | def f: ",
+        "@json \"\\(",
+        "..[",
+        "map(",
+        "select(",
+        "not | (",
+        "foreach ",
+        "$__loc__[",
+        "{(",
+        "path(",
+        "first(",
+        "1 | (",
+        "1, (",
+        "{\"\\(",
+        ". as [$a] ?// [",
     };
     (void)state;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -402,9 +431,16 @@ static void test_builtins_are_sorted_and_compile(void **state)
 /* Any builtin on any kind of value ends in outputs, an error, or a limit. */
 static void test_builtins_take_any_value(void **state)
 {
-    static const char *const inputs[] = {
-        "null", "true", "-3", "2.5", "\"a\\u0000é\"", "[]", "[1,[\"a\"],null]",
-        "{\"a\":1,\"b\":{\"c\":[2]}}", "[{\"key\":\"k\",\"value\":1}]", "18446744073709551615"};
+    static const char *const inputs[] = {"null",
+                                         "true",
+                                         "-3",
+                                         "2.5",
+                                         "\"a\\u0000é\"",
+                                         "[]",
+                                         "[1,[\"a\"],null]",
+                                         "{\"a\":1,\"b\":{\"c\":[2]}}",
+                                         "[{\"key\":\"k\",\"value\":1}]",
+                                         "18446744073709551615"};
     const char *const *names = expression_builtins();
     (void)state;
     for (; *names != NULL; names++) {
@@ -433,10 +469,10 @@ static void test_evaluate_deep_input_keeps_its_limits(void **state)
         const char *text;
         enum pawl_error error;
     } cases[] = {
-        {".", PAWL_OK},           {"[.]", PAWL_E_LIMIT},   {".[0]", PAWL_OK},
-        {"[.[0]]", PAWL_OK},      {"[.[]]", PAWL_OK},      {"tojson | length", PAWL_OK},
-        {". == .", PAWL_OK},      {"walk(.)", PAWL_OK},    {"[..] | length", PAWL_OK},
-        {"flatten", PAWL_OK},     {"{a: .}", PAWL_E_LIMIT}, {"[[[[.]]]] | length", PAWL_OK},
+        {".", PAWL_OK},       {"[.]", PAWL_E_LIMIT},    {".[0]", PAWL_OK},
+        {"[.[0]]", PAWL_OK},  {"[.[]]", PAWL_OK},       {"tojson | length", PAWL_OK},
+        {". == .", PAWL_OK},  {"walk(.)", PAWL_OK},     {"[..] | length", PAWL_OK},
+        {"flatten", PAWL_OK}, {"{a: .}", PAWL_E_LIMIT}, {"[[[[.]]]] | length", PAWL_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bench bench = {.fuel = 0};
