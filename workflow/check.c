@@ -125,6 +125,17 @@ static void check_frame(struct check *check, const struct frame *frame)
         check_timer(check, frame->attempt_us, frame->attempt_timer, TIMER_ATTEMPT);
 }
 
+/* Of everything that may be undone, the newest is: only a scope leaves newer ones for later. */
+static void check_undoing(struct check *check, const struct undoing *undoing)
+{
+    const struct pending_undo *undos = check->row.undos.elements;
+    size_t count = check->row.undos.count;
+    if (!undoing->is_on || undoing->has_scope)
+        return;
+    assert(count > 0);
+    assert(undoing->undo == undos[count - 1].number);
+}
+
 static void check_token(struct check *check, const struct token *token)
 {
     const struct frame *frames = token->frames.elements;
@@ -133,6 +144,7 @@ static void check_token(struct check *check, const struct token *token)
         check_frame(check, &frames[i]);
     }
     assert(has_value(check, token->value));
+    check_undoing(check, &token->undoing);
     assert((check->row.status == RUN_PAUSED) == (token->state == TOKEN_STOPPED));
     switch ((enum token_state)token->state) {
     case TOKEN_ENTER:

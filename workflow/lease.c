@@ -87,7 +87,10 @@ static enum pawl_error step_lost(struct decide *decide, struct run *run, uint32_
 static enum pawl_error run_lost(struct decide *decide, struct run *run, uint32_t number)
 {
     struct step_row step;
+    const struct msg_fence *fence = &decide->command->lease.fence;
     TRY(wf_step_get(decide, run, number, &step));
+    if (step.state != STEP_OUT || !fence_equal(&step.fence, fence))
+        return PAWL_OK; /* it is out under another fence, which is not lost */
     TRY(wf_run_define(decide, run));
     struct event_row event = {.kind = EV_LEASE_LOST,
                               .task = step.pointer,

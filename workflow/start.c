@@ -226,11 +226,11 @@ enum pawl_error wf_start(struct decide *decide)
     if (is_answered)
         return PAWL_OK;
     TRY(before_find(decide, &target));
-    TRY(version_find(decide, &target));
-    TRY(run_make(decide, &target, &run));
     TRY(before_resolve(decide, &target, &is_answered));
     if (is_answered)
         return PAWL_OK;
+    TRY(version_find(decide, &target));
+    TRY(run_make(decide, &target, &run));
     TRY(answer_make(decide, run.id, target.workflow_id, false));
     TRY(wf_request_keep(decide));
     return run_begin(decide, &run);
