@@ -9,7 +9,7 @@
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { CUT_STEP = 4096, CUT_KEEP = 1024, RETRY_US = 100 * 1000, SOON_US = 10 * 1000 };
+enum { RETRY_US = 100 * 1000, SOON_US = 10 * 1000 };
 
 void flush_want(struct partition *partition, uint64_t index)
 {
@@ -75,13 +75,14 @@ void flush_due(struct partition *partition)
 
 static void cut_log(struct partition *partition)
 {
+    const struct replica_options *options = &partition->replica->options;
     const uint64_t heard = partition->role == RAFT_LEADER ? raft_match_index_min(partition->raft)
                                                           : partition->cut_index_heard;
     uint64_t index = memory_flushed_index(partition->memory);
     if (index > heard && !NODE_MUTANT(CUT_BEFORE_FLUSH))
         index = heard;
-    index = index > CUT_KEEP ? index - CUT_KEEP : 0;
-    if (index < partition->cut_index + CUT_STEP)
+    index = index > options->cut_keep ? index - options->cut_keep : 0;
+    if (index < partition->cut_index + options->cut_step)
         return;
     partition->cut_index = index;
     consensus_cut(partition, index);

@@ -55,6 +55,8 @@ static void defaults(struct replica_options *options)
                                             .window_bytes_busy = (size_t)64 << 20,
                                             .window_bytes_stop = (size_t)128 << 20,
                                             .cache_bytes_max = (size_t)4 << 20,
+                                            .cut_step = 4096,
+                                            .cut_keep = 1024,
                                             .free_bytes_low = (uint64_t)128 << 20};
 #define DEFAULT(field)                                                                             \
     if (options->field == 0)                                                                       \
@@ -67,6 +69,8 @@ static void defaults(struct replica_options *options)
     DEFAULT(window_bytes_busy);
     DEFAULT(window_bytes_stop);
     DEFAULT(cache_bytes_max);
+    DEFAULT(cut_step);
+    DEFAULT(cut_keep);
     DEFAULT(free_bytes_low);
 #undef DEFAULT
 }

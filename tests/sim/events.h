@@ -15,7 +15,7 @@ enum sim_event_kind {
     EVENT_NODE_BOOT,   /* target: node */
     EVENT_NODE_TURN,   /* target: node */
     EVENT_NODE_LANE,   /* target: node, detail: enum sim_lane; its jobs are through */
-    EVENT_NODE_READ,   /* target: node, detail: ticket of a load or query */
+    EVENT_NODE_ERRAND, /* target: node, detail: ticket of a job */
     EVENT_PEER_FRAME,  /* target: node, detail: from which; frame */
     EVENT_DIAL,        /* target: host, detail: slot and node */
     EVENT_CONNECTION,  /* target: connection, detail: direction; its next frames are due */

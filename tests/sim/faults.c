@@ -36,6 +36,16 @@ static struct sim_node *leader_or_any(struct sim *sim)
     return any_node(sim);
 }
 
+/* Where the most is not durable yet, if anywhere. */
+static struct sim_node *slow_or_any(struct sim *sim)
+{
+    struct sim_node *node = any_node(sim);
+    for (uint32_t i = 0; i < sim->plan.node_count; i++)
+        if (sim->nodes[i].sync_us_max > node->sync_us_max)
+            node = &sim->nodes[i];
+    return node;
+}
+
 static struct host *any_host_of(struct sim *sim, uint32_t first, uint32_t count)
 {
     return &sim->hosts[first + random_below(&sim->faults.random, count)];
@@ -147,7 +157,9 @@ static void strike_node(struct sim *sim, struct fault *fault)
 {
     struct random *random = &sim->faults.random;
     const bool is_leader = fault->kind == FAULT_LEADER_KILL || fault->kind == FAULT_LEADER_PAUSE;
-    struct sim_node *node = is_leader ? leader_or_any(sim) : any_node(sim);
+    struct sim_node *node = is_leader                        ? leader_or_any(sim)
+                            : fault->kind == FAULT_POWER_CUT ? slow_or_any(sim)
+                                                             : any_node(sim);
     fault->node = node->index;
     if (fault->kind == FAULT_NODE_KILL || fault->kind == FAULT_LEADER_KILL)
         sim_node_kill(node, down_us(sim));
@@ -340,6 +352,8 @@ void faults_pass(struct sim *sim, const struct event *event)
         sim_node_heal(node);
     else if (fault->kind == FAULT_CLOCK_DRIFT)
         host_clock_set_drift(&node->clock, 0);
+    else if (fault->kind == FAULT_CONNECTION_SILENCE)
+        network_host_resume(sim, fault->host);
     else if (fault->kind == FAULT_CLIENT_CUT)
         memset(sim->network.is_host_cut[fault->host], 0, sizeof sim->network.is_host_cut[0]);
 }

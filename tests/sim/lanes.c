@@ -21,7 +21,7 @@ void lanes_begin(struct sim_node *node)
 {
     for (int i = 0; i < LANE_COUNT; i++)
         node->lanes[i] = (struct lane){.last_next = &node->lanes[i].first};
-    node->reader_count = 0;
+    node->errand_count = 0;
 }
 
 static void lane_put(struct lane *lane, struct job *job_take)
@@ -66,21 +66,31 @@ static void lane_start(struct sim_node *node, enum sim_lane number)
     lane_wake(node, number, lane_latency_us(node, number));
 }
 
-static void reader_start(struct sim_node *node, struct job *job_take)
+static void errand_put(struct sim_node *node, const struct errand *errand, uint64_t at_us)
 {
-    if (node->reader_count == node->reader_capacity) {
-        node->reader_capacity = node->reader_capacity * 2 + 8;
-        node->readers = must_resize(node->readers, node->reader_capacity * sizeof *node->readers);
-    }
-    const uint64_t ticket = ++node->next_ticket;
-    node->readers[node->reader_count++] = (struct reader){job_take, ticket};
-    const uint64_t delay_us =
-        random_between(&node->random, READ_US_MIN, node->sim->plan.read_delay_us_max);
-    events_put(&node->sim->events, (struct event){.at_us = node->sim->events.now_us + delay_us,
-                                                  .kind = EVENT_NODE_READ,
+    events_put(&node->sim->events, (struct event){.at_us = at_us,
+                                                  .kind = EVENT_NODE_ERRAND,
                                                   .life = node->life,
                                                   .target = node->index,
-                                                  .detail = ticket});
+                                                  .detail = errand->ticket});
+}
+
+static void errand_add(struct sim_node *node, struct job *job_take, bool is_through, uint64_t at_us)
+{
+    if (node->errand_count == node->errand_capacity) {
+        node->errand_capacity = node->errand_capacity * 2 + 8;
+        node->errands = must_resize(node->errands, node->errand_capacity * sizeof *node->errands);
+    }
+    struct errand *errand = &node->errands[node->errand_count++];
+    *errand = (struct errand){job_take, ++node->next_ticket, is_through};
+    errand_put(node, errand, at_us);
+}
+
+/* Between the disk's word and the loop's hearing of it other things happen. */
+static uint64_t back_us(struct sim_node *node)
+{
+    const uint32_t delay_us = random_chance(&node->random, 100000) ? 20000 : 200;
+    return node->sim->events.now_us + random_below(&node->random, delay_us);
 }
 
 static void submit(void *self, struct job *job_take)
@@ -99,7 +109,9 @@ static void submit(void *self, struct job *job_take)
         break;
     case JOB_LOAD:
     case JOB_QUERY:
-        reader_start(node, job_take);
+        errand_add(node, job_take, false,
+                   node->sim->events.now_us + random_between(&node->random, READ_US_MIN,
+                                                             node->sim->plan.read_delay_us_max));
         break;
     }
 }
@@ -124,8 +136,8 @@ void lanes_abandon(struct sim_node *node)
         abandon_list(node, node->lanes[i].running);
         abandon_list(node, node->lanes[i].first);
     }
-    for (size_t i = 0; i < node->reader_count; i++)
-        replica_abandon(node->replica, node->readers[i].job);
+    for (size_t i = 0; i < node->errand_count; i++)
+        replica_abandon(node->replica, node->errands[i].job);
     lanes_begin(node);
 }
 
@@ -154,7 +166,9 @@ static bool report(struct sim_node *node, struct lane *lane, size_t count)
         }
         lane->running = job->next;
         job->next = NULL;
-        sim_node_job_done(node, job);
+        const uint64_t at_us = back_us(node);
+        lane->back_us = at_us > lane->back_us ? at_us : lane->back_us;
+        errand_add(node, job, true, lane->back_us);
     }
     return true;
 }
@@ -253,20 +267,26 @@ void sim_node_lane_done(struct sim *sim, const struct event *event)
         flush_run(node);
 }
 
-/* ---- the readers ---- */
+/* ---- the readers, and the way back ---- */
 
-void sim_node_read_done(struct sim *sim, const struct event *event)
+void sim_node_errand(struct sim *sim, const struct event *event)
 {
     struct sim_node *node = &sim->nodes[event->target];
     if (!is_alive(node, event))
         return;
     size_t at = 0;
-    while (node->readers[at].ticket != event->detail)
+    while (node->errands[at].ticket != event->detail)
         at++;
-    struct job *job = node->readers[at].job;
-    node->readers[at] = node->readers[--node->reader_count];
-    const struct rows_port rows = rows_map_port(node->rows);
-    job_run_read(&rows, node->engine, job);
-    totals_count(&sim->totals, job->kind == JOB_LOAD ? TOTAL_LOADS : TOTAL_QUERIES);
+    struct errand *errand = &node->errands[at];
+    if (!errand->is_through) {
+        const struct rows_port rows = rows_map_port(node->rows);
+        job_run_read(&rows, node->engine, errand->job);
+        totals_count(&sim->totals, errand->job->kind == JOB_LOAD ? TOTAL_LOADS : TOTAL_QUERIES);
+        errand->is_through = true;
+        errand_put(node, errand, back_us(node));
+        return;
+    }
+    struct job *job = errand->job;
+    node->errands[at] = node->errands[--node->errand_count];
     sim_node_job_done(node, job);
 }

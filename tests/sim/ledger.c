@@ -415,8 +415,23 @@ static void start_check(struct sim *sim, const struct operation *operation)
         totals_count(&sim->totals, error == PAWL_OK ? TOTAL_RUNS_COMPLETED : TOTAL_RUNS_FAULTED);
 }
 
+/* P12: every run comes from a request that was not only rejected. */
+static void story_check(struct sim *sim, const struct story *story)
+{
+    for (size_t i = 0; i < sim->ledger.operation_count; i++) {
+        const struct operation *operation = &sim->ledger.operations[i];
+        if (operation->kind == REQUEST_START && id128_equal(operation->request, story->request) &&
+            (operation->answered_us == 0 || !is_refusal(operation->error)))
+            return;
+    }
+    sim_fail(sim, "P12", "a request to start %s was only ever rejected, but has a run",
+             story->workflow_id);
+}
+
 void ledger_check(struct sim *sim)
 {
+    for (size_t i = 0; i < sim->promises.story_count; i++)
+        story_check(sim, &sim->promises.stories[i]);
     for (size_t i = 0; i < sim->ledger.operation_count && !sim_has_failed(sim); i++)
         if (sim->ledger.operations[i].kind == REQUEST_START)
             start_check(sim, &sim->ledger.operations[i]);

@@ -364,6 +364,26 @@ void network_host_silent(struct sim *sim, uint32_t host)
     each_connection(sim, falls_silent, is_of_host, host);
 }
 
+static void speaks_again(struct sim *sim, size_t at)
+{
+    struct connection_sim *connection = &sim->network.connections[at];
+    if (!connection->is_silent || !connection->is_node_open)
+        return; /* a machine without power stays silent */
+    connection->is_silent = false;
+    for (uint64_t direction = TO_NODE; direction <= TO_HOST; direction++)
+        events_put(&sim->events, (struct event){.at_us = connection->streams[direction].last_us,
+                                                .kind = EVENT_CONNECTION,
+                                                .target = connection->number,
+                                                .detail = direction});
+}
+
+void network_host_resume(struct sim *sim, uint32_t host)
+{
+    for (size_t at = 0; at < sim->network.connection_count; at++)
+        if (sim->network.connections[at].host == host)
+            speaks_again(sim, at);
+}
+
 void network_host_break(struct sim *sim, uint32_t host)
 {
     each_connection(sim, breaks, is_of_host, host);

@@ -74,6 +74,8 @@ void network_node_dark(struct sim *sim, uint32_t node);
 void network_node_back(struct sim *sim, uint32_t node);
 /* The connections of a host fall silent. */
 void network_host_silent(struct sim *sim, uint32_t host);
+/* They speak again, and what was sent meanwhile arrives. */
+void network_host_resume(struct sim *sim, uint32_t host);
 void network_host_break(struct sim *sim, uint32_t host);
 
 #endif

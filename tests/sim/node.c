@@ -128,7 +128,7 @@ void sim_node_done(struct sim_node *node)
     sim_disk_free(node->disk);
     rows_map_free(node->rows);
     engine_free(node->engine);
-    free(node->readers);
+    free(node->errands);
     free(node->inbox);
 }
 
@@ -218,6 +218,11 @@ static enum pawl_error new_replica(struct sim_node *node, const struct replica_r
         .jobs = lanes_port(node),
         .flush_interval_ms = plan->flush_interval_ms,
         .clean_bytes_max = plan->clean_bytes_max,
+        .cache_bytes_max = plan->cache_bytes_max,
+        .window_bytes_busy = plan->window_bytes_busy,
+        .window_bytes_stop = 2 * plan->window_bytes_busy,
+        .cut_step = plan->cut_step,
+        .cut_keep = plan->cut_keep,
     };
     fill_members(node, &options);
     return replica_new(&options, restored, &node->replica);

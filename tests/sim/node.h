@@ -24,11 +24,14 @@ enum sim_lane { LANE_LOG, LANE_FLUSH, LANE_COUNT };
 struct lane {
     struct job *first, **last_next; /* waiting */
     struct job *running;            /* a list: what the present event will finish */
+    uint64_t back_us;               /* when the last of its jobs comes back */
 };
 
-struct reader { /* a load or query under way */
+struct errand { /* a load or query under way, or any job that is through and on its way back to the
+                   loop */
     struct job *job;
     uint64_t ticket;
+    bool is_through;
 };
 
 struct sim_node {
@@ -45,8 +48,8 @@ struct sim_node {
     struct replica *replica;
     struct arena boot_arena;
     struct lane lanes[LANE_COUNT];
-    struct reader *readers;
-    size_t reader_count, reader_capacity;
+    struct errand *errands;
+    size_t errand_count, errand_capacity;
     uint64_t next_ticket;
     struct node_input {
         struct replica_input input;
@@ -85,7 +88,7 @@ void sim_node_job_done(struct sim_node *node, struct job *job_take);
 /* From the event loop and the network */
 void sim_node_turn(struct sim *sim, const struct event *event);
 void sim_node_lane_done(struct sim *sim, const struct event *event);
-void sim_node_read_done(struct sim *sim, const struct event *event);
+void sim_node_errand(struct sim *sim, const struct event *event);
 void sim_node_peer_frame(struct sim *sim, const struct event *event);
 void sim_node_client_frame(struct sim *sim, uint32_t index, uint64_t connection,
                            struct packet *frame_take);

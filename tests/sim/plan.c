@@ -54,6 +54,9 @@ struct plan plan_draw(const struct random *root)
 {
     static const uint64_t segments[] = {16 << 10, 64 << 10, 256 << 10};
     static const uint64_t cleans[] = {16 << 10, 64 << 10, 8 << 20, 8 << 20};
+    static const uint64_t caches[] = {1 << 10, 32 << 10, 4 << 20};
+    static const uint64_t windows[] = {16 << 10, 64 << 20, 64 << 20};
+    static const uint64_t steps[] = {8, 64, 4096};
     static const uint64_t intervals[] = {5, 25, 25, 400};
     static const uint64_t delays[] = {300, 2000, 30000};
     struct random random = random_fork(root, 1);
@@ -67,6 +70,10 @@ struct plan plan_draw(const struct random *root)
         .heal_until_us = SECONDS(360),
         .segment_bytes = pick(&random, segments, 3),
         .clean_bytes_max = pick(&random, cleans, 4),
+        .cache_bytes_max = pick(&random, caches, 3),
+        .window_bytes_busy = pick(&random, windows, 3),
+        .cut_step = pick(&random, steps, 3),
+        .cut_keep = random_between(&random, 1, 20),
         .flush_interval_ms = (uint32_t)pick(&random, intervals, 4),
         .read_delay_us_max = (uint32_t)pick(&random, delays, 3),
     };

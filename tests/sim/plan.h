@@ -70,7 +70,8 @@ struct plan {
     uint32_t read_pause_us_max; /* of a reader between two reads */
     bool is_enabled[FAULT_KIND_COUNT];
     uint64_t segment_bytes; /* of the log */
-    uint64_t clean_bytes_max;
+    uint64_t clean_bytes_max, cache_bytes_max, window_bytes_busy;
+    uint64_t cut_step, cut_keep;
     uint32_t flush_interval_ms;
     uint32_t read_delay_us_max; /* of loads and queries */
 };

@@ -169,8 +169,8 @@ static void happen(struct sim *sim, const struct event *event)
     case EVENT_NODE_LANE:
         sim_node_lane_done(sim, event);
         break;
-    case EVENT_NODE_READ:
-        sim_node_read_done(sim, event);
+    case EVENT_NODE_ERRAND:
+        sim_node_errand(sim, event);
         break;
     case EVENT_PEER_FRAME:
         sim_node_peer_frame(sim, event);
