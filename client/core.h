@@ -1,16 +1,18 @@
-/* The core of libpawl: client_step(client, input) -> outputs. Pure: no sockets, clocks or threads, so the simulator
- * runs it as it is.
+/* The core of libpawl: client_step(client, input) -> outputs. Pure: no sockets, clocks or threads,
+ * so the simulator runs it as it is.
  *
- * 1. It keeps connections to up to two nodes, learns all members and every leader, and attaches to the leader.
- * 2. A request is sent at most once per attachment, and again under the next one until it is answered, its deadline
- *    passes or it is cancelled. Its request id never changes. (BUSY and NOT_READY end a sending without effect; the
- *    next one may follow under the same attachment.)
- * 3. A hand-out is taken only under the newest attachment and held until its report is answered; every attach lists what
- *    is held.
- * 4. After its deadline a request that may have taken effect is answered PAWL_E_TIMEOUT (unknown), one that never
- *    did by what stood in its way: PAWL_E_NO_LEADER, PAWL_E_NOT_BOOTSTRAPPED, PAWL_E_BUSY or PAWL_E_NOT_READY.
- * 5. One session at a time: its id is drawn by the caller, random, never stored. A goodbye ends it; the next one's id
- *    follows from the seed.
+ * 1. It keeps connections to up to two nodes, learns all members and every leader, and attaches to
+ *    the leader.
+ * 2. A request is sent at most once per attachment, and again under the next one until it is
+ *    answered, its deadline passes or it is cancelled. Its request id never changes. (BUSY and
+ *    NOT_READY end a sending without effect; the next one may follow under the same attachment.)
+ * 3. A hand-out is taken only under the newest attachment and held until its report is answered;
+ *    every attach lists what is held.
+ * 4. After its deadline a request that may have taken effect is answered PAWL_E_TIMEOUT (unknown),
+ *    one that never did by what stood in its way: PAWL_E_NO_LEADER, PAWL_E_NOT_BOOTSTRAPPED,
+ *    PAWL_E_BUSY or PAWL_E_NOT_READY.
+ * 5. One session at a time: its id is drawn by the caller, random, never stored. A goodbye ends it;
+ *    the next one's id follows from the seed.
  *
  * Source: docs/architecture.md, "Attachment".
  */
@@ -22,26 +24,27 @@
 struct client_core;
 
 struct client_options {
-    struct bytes nodes;    /* "host:port,host:port"; client addresses */
-    struct bytes name;     /* of the program */
-    struct id128 session;  /* fresh random */
-    uint64_t seed;         /* random; of the reconnect jitter and of later sessions */
+    struct bytes nodes;   /* "host:port,host:port"; client addresses */
+    struct bytes name;    /* of the program */
+    struct id128 session; /* fresh random */
+    uint64_t seed;        /* random; of the reconnect jitter and of later sessions */
 };
 
 /* A request to send: its body is encoded already. */
 struct client_request {
-    uint64_t token;        /* the caller's name for it; unique among the unanswered */
+    uint64_t token; /* the caller's name for it; unique among the unanswered */
     enum request_kind kind;
-    struct id128 request;  /* mutating kinds */
-    struct bytes body;     /* copied */
-    uint64_t deadline_ms;  /* on the clock of now_ms; 0: none */
+    struct id128 request;   /* mutating kinds */
+    struct bytes body;      /* copied */
+    uint64_t deadline_ms;   /* on the clock of now_ms; 0: none */
     struct msg_fence fence; /* REQUEST_REPORT: the hand-out that it ends */
 };
 
 enum client_input_kind {
     CLIENT_IN_TICK,
     CLIENT_IN_DIALLED, /* connection: a CLIENT_OUT_DIAL of this slot succeeded */
-    CLIENT_IN_CLOSED,  /* connection, or the dial of slot when connection is 0; body: why, may be empty */
+    CLIENT_IN_CLOSED,  /* connection, or the dial of slot when connection is 0; body: why, may be
+                          empty */
     CLIENT_IN_FRAME,   /* connection, type, body */
     CLIENT_IN_REQUEST,
     CLIENT_IN_CANCEL,  /* token: answered PAWL_E_CANCELLED */
@@ -68,9 +71,10 @@ struct client_input {
 };
 
 enum client_output_kind {
-    CLIENT_OUT_DIAL,    /* address, slot; slot is never used again. A dial that was given up may still succeed */
-    CLIENT_OUT_SEND,    /* connection, type, body */
-    CLIENT_OUT_CLOSE,   /* connection */
+    CLIENT_OUT_DIAL,  /* address, slot; slot is never used again. A dial that was given up may still
+                         succeed */
+    CLIENT_OUT_SEND,  /* connection, type, body */
+    CLIENT_OUT_CLOSE, /* connection */
     CLIENT_OUT_ANSWER,  /* token, error, detail, answer, index */
     CLIENT_OUT_HANDOUT, /* handout: run its handler */
     CLIENT_OUT_LEADER,  /* leader: for people and event callbacks */
@@ -100,8 +104,9 @@ struct client_outputs {
 MUST_USE enum pawl_error client_new(const struct client_options *options, uint64_t now_ms,
                                     struct client_core **core_out, struct pawl_diag *diag);
 void client_free(struct client_core *core);
-/* PAWL_E_NO_MEMORY; PAWL_E_BUSY: too many unanswered requests; PAWL_E_LIMIT: a request larger than a frame, or an
- * offer past its limits. Nothing happened then. Answers and hand-outs are views into the input's body. */
+/* PAWL_E_NO_MEMORY; PAWL_E_BUSY: too many unanswered requests; PAWL_E_LIMIT: a request larger than
+ * a frame, or an offer past its limits. Nothing happened then. Answers and hand-outs are views into
+ * the input's body. */
 MUST_USE enum pawl_error client_step(struct client_core *core, const struct client_input *input,
                                      struct client_outputs *outputs_out);
 /* When the next CLIENT_IN_TICK is due. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/worker.h"
+#include "proto/limits.h"
 
 enum {
     TIMEOUT_MS_DEFAULT = 30000,
@@ -402,6 +403,10 @@ enum pawl_error pawl_open(const struct pawl_options *given, struct pawl **pawl_o
         return diag_fail(diag, PAWL_E_INVALID, "pawl_options.size is not set");
     if (given != NULL)
         options = *given;
+    struct bytes name = bytes_string(options.name);
+    if (name.size > NAME_BYTES_MAX || !utf8_is_valid(name))
+        return diag_fail(diag, PAWL_E_INVALID, "the name is not UTF-8 or longer than %d bytes",
+                         NAME_BYTES_MAX);
     struct pawl *pawl = calloc(1, sizeof *pawl);
     if (pawl == NULL)
         return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for a handle");

@@ -35,6 +35,11 @@ static bool is_to_leader(const struct client_core *core, const struct link *link
            bytes_equal(address_text(address), core->leader.client_address);
 }
 
+static bool is_to_seed(const struct client_core *core, const struct link *link)
+{
+    return core->addresses.at[link->address].is_seed;
+}
+
 struct link *link_leader(struct client_core *core)
 {
     for (size_t i = 0; i < LINKS_MAX; i++)
@@ -53,10 +58,11 @@ bool links_reach_leader(const struct client_core *core)
 
 struct link *link_any(struct client_core *core)
 {
+    struct link *any = NULL;
     for (size_t i = 0; i < LINKS_MAX; i++)
-        if (core->links[i].state == LINK_READY)
-            return &core->links[i];
-    return NULL;
+        if (core->links[i].state == LINK_READY && (any == NULL || !is_to_seed(core, any)))
+            any = &core->links[i];
+    return any;
 }
 
 static struct link *link_of_slot(struct client_core *core, uint32_t slot)
@@ -159,15 +165,20 @@ static size_t ready_count(const struct client_core *core)
     return count;
 }
 
-/* More than two are ready: the newest goes, or another one if the newest leads to the leader. */
+/* More than two are ready: the newest goes, but rather one that does not lead to the leader, and
+ * rather one that the options do not name. */
 static void surplus_close(struct client_core *core, struct link *newest)
 {
     struct link *victim = newest;
     if (ready_count(core) <= LINKS_WANTED)
         return;
-    for (size_t i = 0; i < LINKS_MAX && is_to_leader(core, victim); i++)
-        if (core->links[i].state == LINK_READY)
-            victim = &core->links[i];
+    for (size_t i = 0; i < LINKS_MAX; i++) {
+        struct link *link = &core->links[i];
+        if (link->state != LINK_READY || is_to_leader(core, link))
+            continue;
+        if (is_to_leader(core, victim) || (is_to_seed(core, victim) && !is_to_seed(core, link)))
+            victim = link;
+    }
     core->addresses.at[victim->address].fail_count = 0;
     link_close(core, victim, NULL);
 }

@@ -1,9 +1,9 @@
 /* The outbox: the outputs of one step, and the memory their bodies live in.
  *
  * 1. Room is reserved before a step changes anything, so that an answer is never lost for want of
- * memory.
+ *    memory.
  * 2. Encoded frames lie one behind the other in one buffer; outbox_finish turns their offsets into
- * views.
+ *    views.
  */
 #ifndef PAWL_CLIENT_OUTBOX_H
 #define PAWL_CLIENT_OUTBOX_H

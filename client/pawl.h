@@ -1,17 +1,17 @@
 /* libpawl: starting workflows, asking about them, and working for them, from any program.
  *
  * 1. A handle (struct pawl) is one session: it keeps connections to the cluster, follows the leader
- * and retries by itself. All calls may come from any thread. One handle is enough for a process.
+ *    and retries by itself. All calls may come from any thread. One handle is enough for a process.
  * 2. Everything can be asked in two ways: the plain call waits for its answer; the _async call
- * returns at once and hands the answer to a callback on the library's thread, where nothing may
- * block.
+ *    returns at once and hands the answer to a callback on the library's thread, where nothing may
+ *    block.
  * 3. A call is retried inside the library until it is answered or its time is up, always under the
- * same request id, so it takes effect at most once. The error says which of three happened:
- * pawl_error_outcome().
+ *    same request id, so it takes effect at most once. The error says which of three happened:
+ *    pawl_error_outcome().
  * 4. A struct of options begins with its size: set it to sizeof, zero the rest, and newer libraries
- * stay compatible.
+ *    stay compatible.
  * 5. The library never prints, logs, exits, takes signals or keeps globals. In a forked child every
- * call is PAWL_E_CLOSED.
+ *    call is PAWL_E_CLOSED.
  * 6. Payloads are JSON text or one msgpack value; nothing is guessed.
  *
  * Errors that any call may have: PAWL_E_INVALID (a wrong argument), PAWL_E_NO_MEMORY,

@@ -1,7 +1,7 @@
 /* The worker: handlers for step types, the threads that run them, and the tasks that are out.
  *
  * 1. A task counts as running from the hand-out until its report is answered; stopping waits for
- * that.
+ *    that.
  * 2. A worker outlives pawl_worker_free while tasks are open: each holds a reference to it.
  * 3. Locks: the worker's mutex, then the handle's.
  */

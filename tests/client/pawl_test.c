@@ -18,15 +18,6 @@
 #include "client/pawl.h"
 #include "fake_node.h"
 
-#ifdef __SANITIZE_THREAD__
-/* nng counts references with atomics that the sanitizer cannot see, and frees what they guard. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race_top:pthread_mutex_destroy\n";
-}
-#endif
-
 struct bed {
     struct fake_node *node;
     struct pawl *pawl;

@@ -19,15 +19,6 @@
 
 #include "wire/wire.h"
 
-#ifdef __SANITIZE_THREAD__
-/* nng counts references with atomics that the sanitizer cannot see, and frees what they guard. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race_top:pthread_mutex_destroy\n";
-}
-#endif
-
 enum { DEADLINE_POLLS = 600, POLL_MS = 100, DIAL_MS = 2000 };
 
 struct bed {
