@@ -382,6 +382,22 @@ static void observe(struct partition *partition, const struct msg_raft *message)
     }
 }
 
+/* What could not be applied is not taken either: acknowledged, it could be committed, and every
+ * node would stop at it. The kinds are those that nodes propose. */
+static bool is_entry_sound(struct replica *replica, const struct msg_raft_entry *sent)
+{
+    struct entry entry;
+    arena_reset(&replica->scratch);
+    switch (sent->kind) {
+    case RAFT_ENTRY_NOOP:
+        return sent->payload.size == 0;
+    case RAFT_ENTRY_COMMAND:
+        return entry_decode(sent->payload, &replica->scratch, &entry) == PAWL_OK;
+    default:
+        return false;
+    }
+}
+
 void consensus_message(struct partition *partition, struct bytes body, uint64_t from)
 {
     struct replica *replica = partition->replica;
@@ -395,9 +411,12 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
         arena_array(&replica->turn_arena, message.entries.count, sizeof *entries);
     if (entries == NULL && message.entries.count > 0)
         return; /* as if the network had lost it */
-    for (size_t i = 0; i < message.entries.count; i++)
+    for (size_t i = 0; i < message.entries.count; i++) {
+        if (!is_entry_sound(replica, &sent[i]))
+            return;
         entries[i] = (struct raft_entry){
             .term = sent[i].term, .bytes = (uint32_t)sent[i].payload.size, .kind = sent[i].kind};
+    }
     struct raft_input input = {.kind = RAFT_IN_MESSAGE,
                                .message = {.kind = message.kind,
                                            .from = message.from,

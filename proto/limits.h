@@ -7,14 +7,15 @@
 #define ARENA_CHUNK_BYTES_MAX ((size_t)1 << 20)
 
 /* Values, texts and messages */
-#define VALUE_BYTES_MAX   ((size_t)1 << 20) /* one payload: input, output, context */
-#define VALUE_DEPTH_MAX   64
-#define VALUE_STACK_MAX   256   /* the deepest value any reader takes, whatever limit it is given */
-#define VALUE_NODES_MAX   65536 /* scalars, arrays and maps in one payload */
-#define TEXT_BYTES_MAX    ((size_t)1 << 20) /* one JSON or YAML document */
-#define NAME_BYTES_MAX    128               /* workflow ids, step types, node names */
-#define FRAME_BYTES_MAX   ((size_t)8 << 20) /* one frame, its header included */
-#define MESSAGE_DEPTH_MAX 16
+#define VALUE_BYTES_MAX    ((size_t)1 << 20) /* one payload: input, output, context */
+#define VALUE_DEPTH_MAX    64
+#define VALUE_STACK_MAX    256 /* the deepest value any reader takes, whatever limit it is given */
+#define VALUE_NODES_MAX    65536             /* scalars, arrays and maps in one payload */
+#define TEXT_BYTES_MAX     ((size_t)1 << 20) /* one JSON or YAML document */
+#define NAME_BYTES_MAX     128               /* workflow ids, step types, node names */
+#define FRAME_BYTES_MAX    ((size_t)8 << 20) /* one frame, its header included */
+#define MESSAGE_DEPTH_MAX  16
+#define APPEND_ENTRIES_MAX 4096 /* log entries in one message between nodes */
 
 /* Definitions */
 #define DEFINITION_BYTES_MAX   ((size_t)256 << 10)

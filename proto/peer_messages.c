@@ -46,7 +46,7 @@ static const struct field raft_fields[] = {
           .meaning = "durable on the follower up to here"),
     FIELD(struct msg_raft, hint_index, 12, FIELD_U64, .meaning = "retry from here at most"),
     FIELD(struct msg_raft, hint_term, 13, FIELD_U64, .meaning = "the follower's term there"),
-    FIELD(struct msg_raft, entries, 14, FIELD_MESSAGE, .is_list = true,
+    FIELD(struct msg_raft, entries, 14, FIELD_MESSAGE, .is_list = true, .max = APPEND_ENTRIES_MAX,
           .schema = &schema_raft_entry, .meaning = "entries"),
     FIELD(struct msg_raft, clock_us, 15, FIELD_U64, .meaning = "cluster clock"),
     FIELD(struct msg_raft, wall_us, 16, FIELD_U64, .meaning = "wall clock of the sender"),
@@ -135,7 +135,7 @@ static enum pawl_error write_decode(struct value_cursor *cursor, struct row_writ
     TRY(next_unsigned(cursor, TABLE_COUNT - 1, &table));
     TRY(value_next(cursor, &key));
     TRY(value_next(cursor, &value));
-    if (key.kind != VALUE_BINARY || key.bytes.size > ROW_KEY_BYTES_MAX)
+    if (key.kind != VALUE_BINARY || key.bytes.size == 0 || key.bytes.size > ROW_KEY_BYTES_MAX)
         return PAWL_E_INVALID;
     if (value.kind != VALUE_BINARY && value.kind != VALUE_NULL)
         return PAWL_E_INVALID;

@@ -58,7 +58,7 @@ bool raft_message_is_sound(const struct raft *raft, const struct raft_message *m
     if (message->to != raft->options.self || message->from == raft->options.self ||
         raft_members_slot(&raft->members, message->from) < 0)
         return false;
-    if (message->term > RAFT_NUMBER_MAX)
+    if (message->term > RAFT_NUMBER_MAX || message->term > raft->hard.term + RAFT_TERM_RAISE_MAX)
         return false;
     /* A node that has never taken part has term 0, and says so in one kind of message only. */
     if (message->term == 0)

@@ -18,6 +18,9 @@
 
 /* Terms and indexes past this are no honest peer's: it leaves room to add without overflow. */
 #define RAFT_NUMBER_MAX (UINT64_C(1) << 62)
+/* The most by which one message may raise the term. A term near RAFT_NUMBER_MAX would be the last
+ * one, and its cluster would never elect again. */
+#define RAFT_TERM_RAISE_MAX (UINT64_C(1) << 32)
 /* Appends to one peer in one step; the answers to them fetch the rest. */
 #define RAFT_APPENDS_PER_STEP 16
 

@@ -88,6 +88,7 @@ static const struct {
     {"version as text", ROW("\x92\xa1k\x05")},
     {"negative clock", ROW("\x92\x01\xff")},
     {"unknown table", ROW("\x95\x01\x05\x7f\xc4\x01k\xc0")},
+    {"empty key", ROW("\x95\x01\x05\x00\xc4\x00\xc0")},
     {"key as text", ROW("\x95\x01\x05\x00\xa1k\xc0")},
     {"value as text", ROW("\x95\x01\x05\x00\xc4\x01k\xa1v")},
     {"value as array", ROW("\x95\x01\x05\x00\xc4\x01k\x90")},

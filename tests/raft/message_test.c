@@ -107,13 +107,15 @@ static void test_message_no_correct_peer_sends_is_dropped_by_follower(void **sta
         {.kind = RAFT_MSG_APPEND, .from = 0, .to = 1, .term = 5},
         {.kind = RAFT_MSG_APPEND, .from = 1, .to = 1, .term = 5},
         {.kind = RAFT_MSG_APPEND, .from = 2, .to = 3, .term = 5},
-        /* no kind, no term, a term past all terms */
+        /* no kind, no term, a term past all terms, a term raised by more than a cluster's life */
         {.kind = 0, .from = 2, .to = 1, .term = 5},
         {.kind = 7, .from = 2, .to = 1, .term = 5},
         {.kind = 255, .from = 2, .to = 1, .term = 5},
         {.kind = RAFT_MSG_APPEND, .from = 2, .to = 1, .term = 0},
         {.kind = RAFT_MSG_VOTE_REPLY, .from = 2, .to = 1, .term = UINT64_MAX},
         {.kind = RAFT_MSG_PRE_VOTE_REPLY, .from = 2, .to = 1, .term = 0},
+        {.kind = RAFT_MSG_APPEND, .from = 2, .to = 1, .term = UINT64_C(1) << 62},
+        {.kind = RAFT_MSG_VOTE, .from = 2, .to = 1, .term = UINT64_C(1) << 33},
         /* candidates with a log that they cannot have */
         {.kind = RAFT_MSG_VOTE, .from = 2, .to = 1, .term = 5, .previous_index = 5},
         {.kind = RAFT_MSG_VOTE, .from = 2, .to = 1, .term = 5, .previous_term = 4},
