@@ -39,6 +39,9 @@ FORBIDDEN_HEADERS = {
     for room in ("raft",)
 }
 
+# Arithmetic that the compiler takes from its own library.
+COMPILER_HELPERS = r"__(u?divmod|u?div|u?mod|mul|popcount|clz|ctz|ash[lr]|lshr|fix|fixuns|float|floatun)[a-z]*(s|d|t)(i|f)[0-9]?"
+
 # What raft and workflow may take from outside their rooms.
 ALLOWED_SYMBOLS = {
     "raft": r"malloc|calloc|realloc|free|mem(cpy|move|set|cmp)|__assert_fail|__stack_chk_fail|__mem(cpy|move|set)_chk",
@@ -46,7 +49,7 @@ ALLOWED_SYMBOLS = {
     r"|qsort|bsearch|abort|__assert_fail|__stack_chk_fail|__(mem(cpy|move|set)|snprintf|vsnprintf|strcat|strncat|stpcpy|strcpy|strncpy)_chk|v?snprintf"
     r"|__isoc99_sscanf|_GLOBAL_OFFSET_TABLE_|(f?abs|floor|ceil|trunc|round|rint|nearbyint|sqrt|cbrt|pow|exp|log|fmod|frexp|ldexp|modf"
     r"|sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|asinh|acosh|atanh|exp2|exp10|expm1|log2|log10|log1p|logb|gamma|lgamma|lgamma_r|tgamma"
-    r"|significand|drem|nextafter|nexttoward|copysign|fmin|fmax|fma|hypot|scalb|scalbln|gamma_r|j0|j1|jn|y0|y1|yn|fdim|remainder|ilogb|signgam|isnan|isinf|finite|pow10)l?"
+    r"|significand|drem|nextafter|nexttoward|copysign|fmin|fmax|fma|hypot|scalb|scalbn|scalbln|gamma_r|j0|j1|jn|y0|y1|yn|fdim|remainder|ilogb|signgam|isnan|isinf|finite|pow10)l?"
     r"|__(pow|exp|log|log2|log10|exp2|fmod|sqrt|lgamma|gamma|lgamma_r)_finite",
 }
 
@@ -159,7 +162,7 @@ def undefined(paths):
 
 
 def judge_symbols(room, wanted, provided):
-    return sorted(name for name in wanted - provided if not re.fullmatch(ALLOWED_SYMBOLS[room], name))
+    return sorted(name for name in wanted - provided if not re.fullmatch(ALLOWED_SYMBOLS[room] + "|" + COMPILER_HELPERS, name))
 
 
 def check_symbols(build, source):
