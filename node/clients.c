@@ -17,7 +17,7 @@ void clients_send(struct replica *replica, uint64_t connection, uint8_t type,
                                                  buffer_bytes(&replica->frame));
 }
 
-static struct connection *find(const struct replica *replica, uint64_t number)
+struct connection *clients_find(const struct replica *replica, uint64_t number)
 {
     return id_map_get(&replica->connection_map, id_of_number(number));
 }
@@ -26,7 +26,7 @@ void clients_respond(struct replica *replica, struct origin origin, enum pawl_er
                      struct bytes detail, struct bytes answer, uint64_t index)
 {
     struct connection *connection =
-        origin.connection != 0 ? find(replica, origin.connection) : NULL;
+        origin.connection != 0 ? clients_find(replica, origin.connection) : NULL;
     if (connection == NULL)
         return; /* an internal command, or the client is gone */
     connection->unanswered--;
@@ -59,6 +59,7 @@ static struct connection *open_connection(struct replica *replica, uint64_t numb
 
 static void close_connection(struct replica *replica, struct connection *connection)
 {
+    reads_connection_closed(&replica->partition, connection);
     struct connection **at = &replica->connections;
     while (*at != connection)
         at = &(*at)->next;
@@ -69,7 +70,7 @@ static void close_connection(struct replica *replica, struct connection *connect
 
 void clients_closed(struct replica *replica, uint64_t number)
 {
-    struct connection *connection = find(replica, number);
+    struct connection *connection = clients_find(replica, number);
     if (connection == NULL)
         return;
     sessions_connection_closed(&replica->partition, connection);
@@ -212,7 +213,8 @@ static enum pawl_error take_request(struct replica *replica, struct connection *
     struct msg_request request;
     TRY(codec_decode(&schema_request, body, &replica->turn_arena, &request, NULL));
     const struct origin origin = {.connection = connection->number,
-                                  .correlation = request.correlation};
+                                  .correlation = request.correlation,
+                                  .attachment = request.attachment};
     const struct bytes none = {NULL, 0};
     connection->unanswered++;
     if (connection->unanswered > CONNECTION_REQUESTS_MAX)
@@ -280,7 +282,7 @@ static enum pawl_error take_frame(struct replica *replica, struct connection *co
 
 void clients_frame(struct replica *replica, uint64_t number, uint8_t type, struct bytes body)
 {
-    struct connection *connection = find(replica, number);
+    struct connection *connection = clients_find(replica, number);
     if (connection == NULL && (connection = open_connection(replica, number)) == NULL) {
         replica->options.links.client_close(replica->options.links.self, number);
         return;

@@ -16,31 +16,39 @@
 enum {
     UNCOMMITTED_BYTES_MAX = 16 << 20,
     WAITING_MAX = 16384,
+    WAITING_BYTES_MAX = 64 << 20,
     TIMERS_PER_TURN = 256,
-    BATCH_MAX = 256
+    BATCH_MAX = 256,
+    STUCK_US = 1000 * 1000, /* until what could not be decided is tried again */
 };
 
 /* ---- types whose steps may wait for a worker ---- */
 
-static struct ready_type *find_type(struct partition *partition, struct bytes type)
+static const struct ready_type *find_type(const struct partition *partition, struct bytes type)
 {
-    struct ready_type *found = partition->ready_types;
+    const struct ready_type *found = partition->ready_types;
     while (found != NULL && !bytes_equal(found->type, type))
         found = found->next;
     return found;
 }
 
+/* The list holds the types of which rows may wait in TABLE_READY, and no other. */
 static void set_maybe_ready(struct partition *partition, struct bytes type, bool is_maybe_ready)
 {
-    struct ready_type *found = find_type(partition, type);
-    if (found == NULL && is_maybe_ready && (found = malloc(sizeof *found + type.size)) != NULL) {
+    struct ready_type **at = &partition->ready_types;
+    while (*at != NULL && !bytes_equal((*at)->type, type))
+        at = &(*at)->next;
+    struct ready_type *found = *at;
+    if (found != NULL && !is_maybe_ready) {
+        *at = found->next;
+        free(found);
+    } else if (found == NULL && is_maybe_ready &&
+               (found = malloc(sizeof *found + type.size)) != NULL) {
         memcpy(found + 1, type.data, type.size);
         *found = (struct ready_type){.next = partition->ready_types,
                                      .type = bytes_of(found + 1, type.size)};
-        partition->ready_types = found;
+        partition->ready_types = found; /* without memory the next attach or hand-out asks again */
     }
-    if (found != NULL) /* else the next attach or hand-out asks again */
-        found->is_maybe_ready = is_maybe_ready;
 }
 
 void commands_type_ready(struct partition *partition, struct bytes type)
@@ -100,14 +108,14 @@ static void adopt_dispatch(struct partition *partition, const struct decision *d
 }
 
 /* The decision becomes an entry of this turn's batch. */
-static void adopt(struct partition *partition, struct outcome *outcome, uint64_t now_us)
+static void adopt(struct partition *partition, struct outcome *outcome,
+                  struct payload *payload_take)
 {
     const struct decision *decision = &outcome->decision;
-    struct payload *payload = encode_decision(partition, decision, now_us);
+    struct payload *payload = payload_take;
     const uint64_t index = next_index(partition);
-    enum pawl_error error = payload == NULL ? PAWL_E_NO_MEMORY
-                                            : memory_write(partition->memory, index,
-                                                           decision->writes, decision->write_count);
+    enum pawl_error error =
+        memory_write(partition->memory, index, decision->writes, decision->write_count);
     assert(error == PAWL_OK); /* without memory for its own decisions a node cannot go on */
     bool is_added = batch_add(partition, payload);
     assert(is_added);
@@ -150,19 +158,33 @@ static bool is_new_work(const struct command *command)
     return command->kind == CMD_START || command->kind == CMD_DEPLOY;
 }
 
-/* Admission: what makes the cluster hold more is refused before what lets it hold less. */
+/* More waits than this node takes on: refused before it is looked at. */
+static bool is_overloaded(const struct partition *partition)
+{
+    return partition->uncommitted_bytes > UNCOMMITTED_BYTES_MAX ||
+           partition->waiting.count > WAITING_MAX || partition->waiting.bytes > WAITING_BYTES_MAX;
+}
+
+/* What makes the cluster hold more is refused before what lets it hold less. Only when it is
+ * decided: a request that has taken effect gets its answer, whatever room there is now. */
 static enum pawl_error admit(const struct partition *partition, const struct command *command)
 {
-    const struct replica_options *options = &partition->replica->options;
-    const size_t dirty_bytes = memory_figures(partition->memory).dirty_bytes;
-    if (is_new_work(command) && space_is_out(partition))
+    if (!is_new_work(command))
+        return PAWL_OK;
+    if (space_is_out(partition))
         return PAWL_E_DISK_FULL;
-    if (is_new_work(command) && dirty_bytes > options->window_bytes_busy)
-        return PAWL_E_BUSY;
-    if (partition->uncommitted_bytes > UNCOMMITTED_BYTES_MAX ||
-        partition->waiting_count > WAITING_MAX)
-        return PAWL_E_BUSY;
-    return PAWL_OK;
+    return memory_figures(partition->memory).dirty_bytes >
+                   partition->replica->options.window_bytes_busy
+               ? PAWL_E_BUSY
+               : PAWL_OK;
+}
+
+/* From here on nothing is handed out and due timers wait. */
+static bool is_held_back(const struct partition *partition)
+{
+    return memory_figures(partition->memory).dirty_bytes >
+               partition->replica->options.window_bytes_stop ||
+           is_overloaded(partition);
 }
 
 static void random_seed(struct partition *partition, uint64_t seed_out[2])
@@ -178,6 +200,77 @@ static void random_seed(struct partition *partition, uint64_t seed_out[2])
 
 enum decided { DECIDED, NEEDS_ROWS };
 
+static enum pawl_error ask_engine(struct partition *partition, const struct command *command,
+                                  struct outcome *outcome, const struct view *view)
+{
+    struct command_context context = {.now_us = partition_clock_us(partition),
+                                      .partition = partition->number,
+                                      .term = partition->term,
+                                      .index = next_index(partition),
+                                      .dispatch = is_held_back(partition) ? partition->nobody_free
+                                                                          : partition->dispatch,
+                                      .arena = &outcome->arena};
+    random_seed(partition, context.seed);
+    return wf_decide(partition->engine, view, command, &context, &outcome->decision);
+}
+
+/* Nothing of it remains but why. */
+static void turn_down(struct outcome *outcome, enum pawl_error error)
+{
+    outcome->decision = (struct decision){.rejection = error};
+}
+
+/* The decision's entry; NULL: it writes nothing, or was turned down. */
+static struct payload *entry_of(struct partition *partition, const struct command *command,
+                                struct outcome *outcome)
+{
+    if (outcome->decision.write_count == 0)
+        return NULL;
+    const enum pawl_error refusal = admit(partition, command);
+    if (refusal != PAWL_OK) {
+        turn_down(outcome, refusal);
+        return NULL;
+    }
+    struct payload *payload =
+        encode_decision(partition, &outcome->decision, partition_clock_us(partition));
+    assert(payload != NULL); /* without memory for its own decisions a node cannot go on */
+    if (payload->size <= ENTRY_BYTES_MAX && outcome->decision.write_count <= DECISION_WRITES_MAX)
+        return payload;
+    payload_release(payload); /* no follower could take it */
+    turn_down(outcome, PAWL_E_LIMIT);
+    return NULL;
+}
+
+/* What the replica itself wanted was not possible. A timer that stays is passed over for a while,
+ * so that those behind it fire. */
+static void note_refusal(struct partition *partition, const struct command *command)
+{
+    if (command->kind != CMD_TIMER_FIRE)
+        return;
+    partition->stuck_count++;
+    partition->stuck_until_us = partition->replica->now_us + STUCK_US;
+    buffer_reset(&partition->stuck_timer);
+    buffer_append(&partition->stuck_timer, command->timer_key.data, command->timer_key.size);
+    buffer_append(&partition->stuck_timer, "", 1);
+}
+
+static void conclude(struct partition *partition, const struct command *command,
+                     struct outcome *outcome)
+{
+    struct payload *payload = entry_of(partition, command, outcome);
+    if (command->kind == CMD_DISPATCH)
+        set_maybe_ready(partition, command->type, outcome->decision.has_more);
+    if (payload != NULL) {
+        adopt(partition, outcome, payload);
+    } else if (outcome->origin.connection != 0) {
+        answer_quietly(partition, outcome);
+    } else {
+        if (outcome->decision.rejection != PAWL_OK)
+            note_refusal(partition, command);
+        outcome_free(partition, outcome);
+    }
+}
+
 /* Decide once. NEEDS_ROWS: reader says what is missing; nothing happened. */
 static enum decided decide(struct partition *partition, const struct command *command,
                            struct origin origin, struct memory_reader *reader)
@@ -190,38 +283,24 @@ static enum decided decide(struct partition *partition, const struct command *co
     *reader = (struct memory_reader){
         .memory = partition->memory, .level = MEMORY_HEAD, .arena = &outcome->arena};
     const struct view view = memory_view(reader);
-    struct command_context context = {.now_us = partition_clock_us(partition),
-                                      .partition = partition->number,
-                                      .term = partition->term,
-                                      .index = next_index(partition),
-                                      .dispatch = partition->dispatch,
-                                      .arena = &outcome->arena};
-    random_seed(partition, context.seed);
     outcome->origin = origin;
-    enum pawl_error error =
-        wf_decide(partition->engine, &view, command, &context, &outcome->decision);
+    enum pawl_error error = ask_engine(partition, command, outcome, &view);
+    if (error == PAWL_OK) {
+        conclude(partition, command, outcome);
+        return DECIDED;
+    }
     if (error == PAWL_E_NOT_LOADED) {
         assert(reader->is_missing);
         /* The keys of what is missing live in the outcome's arena. */
         reader->missing.begin = arena_copy(&partition->replica->turn_arena, reader->missing.begin);
         reader->missing.end = arena_copy(&partition->replica->turn_arena, reader->missing.end);
-        outcome_free(partition, outcome);
-        return NEEDS_ROWS;
-    }
-    if (error != PAWL_OK) {
-        outcome_free(partition, outcome);
+    } else {
         respond(partition, origin, error, NULL);
-        return DECIDED;
+        if (origin.connection == 0)
+            note_refusal(partition, command);
     }
-    if (command->kind == CMD_DISPATCH)
-        set_maybe_ready(partition, command->type, outcome->decision.has_more);
-    if (outcome->decision.write_count > 0)
-        adopt(partition, outcome, context.now_us);
-    else if (origin.connection != 0)
-        answer_quietly(partition, outcome);
-    else
-        outcome_free(partition, outcome);
-    return DECIDED;
+    outcome_free(partition, outcome);
+    return error == PAWL_E_NOT_LOADED ? NEEDS_ROWS : DECIDED;
 }
 
 /* ---- loading ---- */
@@ -249,109 +328,48 @@ void commands_own_load(struct partition *partition, uint64_t *load,
         *load = submit_load(partition, &reader->missing);
 }
 
-static bool copy_bytes(struct arena *arena, struct bytes *bytes)
-{
-    const struct bytes copy = arena_copy(arena, *bytes);
-    if (copy.size != bytes->size)
-        return false;
-    *bytes = copy;
-    return true;
-}
-
-/* A copy of the command that does not borrow from the frame it came in. */
-static bool copy_command(struct arena *arena, const struct command *command,
-                         struct command *copy_out)
-{
-    *copy_out = *command;
-    struct msg_start *start = &copy_out->start;
-    struct msg_report *report = &copy_out->report;
-    switch (command->kind) {
-    case CMD_START:
-        return copy_bytes(arena, &start->namespace_name) && copy_bytes(arena, &start->definition) &&
-               copy_bytes(arena, &start->version) && copy_bytes(arena, &start->workflow_id) &&
-               copy_bytes(arena, &start->input);
-    case CMD_STEP_REPORT:
-        return copy_bytes(arena, &report->output) && copy_bytes(arena, &report->fault.type) &&
-               copy_bytes(arena, &report->fault.title) && copy_bytes(arena, &report->fault.detail);
-    case CMD_DEPLOY:
-        return copy_bytes(arena, &copy_out->deploy.source);
-    case CMD_TIMER_FIRE:
-        return copy_bytes(arena, &copy_out->timer_key);
-    case CMD_DISPATCH:
-        return copy_bytes(arena, &copy_out->type);
-    case CMD_LEASE_LOST:
-        return true;
-    }
-    return false;
-}
-
-static struct waiting *wait_new(struct partition *partition, const struct command *command,
+static struct waiting *wait_add(struct partition *partition, const struct command *command,
                                 struct origin origin)
 {
-    struct waiting *waiting = calloc(1, sizeof *waiting);
-    if (waiting == NULL || !copy_command(&waiting->arena, command, &waiting->command)) {
-        if (waiting != NULL)
-            arena_done(&waiting->arena);
-        free(waiting);
+    struct waiting *waiting = waiting_add(&partition->waiting, command, origin);
+    if (waiting == NULL)
         respond(partition, origin, PAWL_E_NO_MEMORY, NULL);
-        return NULL;
-    }
-    waiting->origin = origin;
-    waiting->run = command_run(command);
-    struct waiting **at = &partition->waiting;
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = waiting;
-    partition->waiting_count++;
+    else if (command->kind == CMD_LEASE_LOST)
+        sessions_loss_waits(partition, command->lease.session, true);
     return waiting;
 }
 
 static void wait_remove(struct partition *partition, struct waiting *waiting)
 {
-    struct waiting **at = &partition->waiting;
-    while (*at != waiting)
-        at = &(*at)->next;
-    *at = waiting->next;
-    partition->waiting_count--;
-    arena_done(&waiting->arena);
-    free(waiting);
+    if (waiting->command.kind == CMD_LEASE_LOST)
+        sessions_loss_waits(partition, waiting->command.lease.session, false);
+    waiting_remove(&partition->waiting, waiting);
 }
 
-static bool is_run_waiting(const struct partition *partition, struct id128 run,
-                           const struct waiting *before)
-{
-    if (id128_is_none(run))
-        return false;
-    for (const struct waiting *w = partition->waiting; w != before && w != NULL; w = w->next)
-        if (id128_equal(w->run, run))
-            return true;
-    return false;
-}
-
+/* It waits for the rows that reader misses. */
 static void wait_for_rows(struct partition *partition, struct waiting *waiting,
                           const struct memory_reader *reader)
 {
-    waiting->load = submit_load(partition, &reader->missing);
-    if (waiting->load == 0) {
-        respond(partition, waiting->origin, PAWL_E_NO_MEMORY, NULL);
-        wait_remove(partition, waiting);
-    }
+    const uint64_t token = submit_load(partition, &reader->missing);
+    if (token != 0 && waiting_set_load(&partition->waiting, waiting, token))
+        return;
+    respond(partition, waiting->origin, PAWL_E_NO_MEMORY, NULL);
+    wait_remove(partition, waiting);
 }
 
 void commands_take(struct partition *partition, const struct command *command, struct origin origin)
 {
-    const enum pawl_error refusal = admit(partition, command);
-    if (refusal != PAWL_OK) {
-        respond(partition, origin, refusal, NULL);
+    if (is_overloaded(partition)) {
+        respond(partition, origin, PAWL_E_BUSY, NULL);
         return;
     }
-    if (is_run_waiting(partition, command_run(command), NULL)) {
-        (void)wait_new(partition, command, origin);
+    if (waiting_has_run(&partition->waiting, command_run(command))) {
+        (void)wait_add(partition, command, origin);
         return;
     }
     struct memory_reader reader;
     if (decide(partition, command, origin, &reader) == NEEDS_ROWS) {
-        struct waiting *waiting = wait_new(partition, command, origin);
+        struct waiting *waiting = wait_add(partition, command, origin);
         if (waiting != NULL)
             wait_for_rows(partition, waiting, &reader);
     }
@@ -359,19 +377,26 @@ void commands_take(struct partition *partition, const struct command *command, s
         consensus_propose(partition);
 }
 
-/* Decide again every waiting command that neither loads nor stands behind one that waits. */
+/* Decide what waited. What came under an attachment that is not its session's newest any more is
+ * never decided: the session has asked again, and counts on the answer to that. */
 static void decide_waiting(struct partition *partition)
 {
-    struct waiting *next;
-    for (struct waiting *w = partition->waiting; w != NULL; w = next) {
-        next = w->next;
-        if (w->load != 0 || is_run_waiting(partition, w->run, w))
-            continue;
+    struct waiting *waiting;
+    while (partition->uncommitted_bytes <= UNCOMMITTED_BYTES_MAX &&
+           (waiting = waiting_take_awake(&partition->waiting)) != NULL) {
         struct memory_reader reader;
-        if (decide(partition, &w->command, w->origin, &reader) == NEEDS_ROWS)
-            wait_for_rows(partition, w, &reader);
-        else
-            wait_remove(partition, w);
+        const struct command *command = &waiting->command;
+        if (waiting->origin.connection != 0 &&
+            !sessions_is_newest(partition, command->session, waiting->origin.attachment)) {
+            respond(partition, waiting->origin, PAWL_E_NOT_ATTACHED, NULL);
+            wait_remove(partition, waiting);
+        } else if (decide(partition, command, waiting->origin, &reader) == NEEDS_ROWS) {
+            wait_for_rows(partition, waiting, &reader);
+        } else {
+            wait_remove(partition, waiting);
+        }
+        if (partition->batch_count >= BATCH_MAX)
+            consensus_propose(partition);
     }
 }
 
@@ -379,12 +404,11 @@ static void wake(struct partition *partition, uint64_t token)
 {
     uint64_t *const own[] = {&partition->timer_load, &partition->handout_load,
                              &partition->lost_load};
+    if (waiting_wake(&partition->waiting, token))
+        return;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (*own[i] == token)
             *own[i] = 0;
-    for (struct waiting *w = partition->waiting; w != NULL; w = w->next)
-        if (w->load == token)
-            w->load = 0;
     for (struct resend *r = partition->resends; r != NULL; r = r->next)
         if (r->load == token)
             r->load = 0;
@@ -397,119 +421,100 @@ void commands_loaded(struct partition *partition, struct job *job)
         error = memory_loaded(
             partition->memory, NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label,
             &job->load.missing, job->load.rows, job->load.row_count, job->load.covered_end);
-    assert(error == PAWL_OK || error == PAWL_E_STALE || error == PAWL_E_NO_MEMORY ||
-           error == PAWL_E_IO || error == PAWL_E_CORRUPT);
-    /* A stale or failed load wakes who waits for it too: it misses the same rows again and loads
-     * again. */
+    assert(error == PAWL_OK || error == PAWL_E_STALE || job->error == PAWL_E_NO_MEMORY);
+    /* A stale load, or one that found no memory, wakes who waits for it too: it misses the same
+     * rows again and loads again. */
     wake(partition, job->load.token);
     job_free(job);
 }
 
 void commands_fail_all(struct partition *partition, enum pawl_error error)
 {
-    while (partition->waiting != NULL) {
-        respond(partition, partition->waiting->origin, error, NULL);
-        wait_remove(partition, partition->waiting);
-    }
+    for (const struct waiting *w = partition->waiting.first; w != NULL; w = w->next)
+        respond(partition, w->origin, error, NULL);
+    waiting_clear(&partition->waiting);
     while (partition->ready_types != NULL) {
         struct ready_type *type = partition->ready_types;
         partition->ready_types = type->next;
         free(type);
     }
+    partition->stuck_until_us = 0;
 }
 
 /* ---- what is due ---- */
 
 static const struct origin nobody = {0};
 
-/* The first timer; false: none, or it is being loaded. */
-static bool first_timer(struct partition *partition, struct bytes *key_out)
+/* The first timer that is not passed over; false: none, or it is being loaded. */
+static bool first_timer(const struct partition *partition, struct memory_reader *reader,
+                        struct bytes *key_out)
 {
-    struct memory_reader reader = {.memory = partition->memory,
-                                   .level = MEMORY_HEAD,
-                                   .arena = &partition->replica->turn_arena};
-    const struct view view = memory_view(&reader);
+    const bool is_passing = partition->stuck_until_us > partition->replica->now_us;
+    const struct bytes none = {NULL, 0};
+    const struct bytes begin = is_passing ? buffer_bytes(&partition->stuck_timer) : none;
+    const struct view view = memory_view(reader);
     struct row row;
     size_t count;
-    const struct bytes all = {NULL, 0};
-    enum pawl_error error = view.scan(view.self, TABLE_TIMER, all, all, 1, &row, &count);
-    if (error == PAWL_E_NOT_LOADED)
-        commands_own_load(partition, &partition->timer_load, &reader);
-    if (error != PAWL_OK || count == 0)
+    if (view.scan(view.self, TABLE_TIMER, begin, none, 1, &row, &count) != PAWL_OK || count == 0)
         return false;
     *key_out = row.key;
     return true;
 }
 
-static bool is_window_full(const struct partition *partition)
-{
-    return memory_figures(partition->memory).dirty_bytes >
-               partition->replica->options.window_bytes_stop ||
-           partition->uncommitted_bytes > UNCOMMITTED_BYTES_MAX;
-}
-
-/* A timer that is being decided already; what wakes it is a finished load. */
-static bool is_timer_waiting(const struct partition *partition, struct bytes key)
-{
-    for (const struct waiting *w = partition->waiting; w != NULL; w = w->next)
-        if (w->command.kind == CMD_TIMER_FIRE && bytes_equal(w->command.timer_key, key))
-            return true;
-    return false;
-}
-
-bool commands_is_lease_waiting(const struct partition *partition, const struct msg_fence *fence)
-{
-    for (const struct waiting *w = partition->waiting; w != NULL; w = w->next)
-        if (w->command.kind == CMD_LEASE_LOST && w->command.lease.fence.term == fence->term &&
-            w->command.lease.fence.index == fence->index &&
-            w->command.lease.fence.ordinal == fence->ordinal)
-            return true;
-    return false;
-}
-
 static void fire_timers(struct partition *partition)
 {
-    struct bytes key;
-    for (int i = 0; i < TIMERS_PER_TURN && first_timer(partition, &key); i++) {
-        if (timer_key_due_us(key) > partition_clock_us(partition) || is_window_full(partition) ||
-            is_timer_waiting(partition, key))
+    for (int i = 0; i < TIMERS_PER_TURN; i++) {
+        struct bytes key;
+        struct memory_reader reader = {.memory = partition->memory,
+                                       .level = MEMORY_HEAD,
+                                       .arena = &partition->replica->turn_arena};
+        const bool is_found = first_timer(partition, &reader, &key);
+        if (reader.is_missing)
+            commands_own_load(partition, &partition->timer_load, &reader);
+        /* One that waits for rows is still the first: a finished load goes on from there. */
+        if (!is_found || timer_key_due_us(key) > partition_clock_us(partition) ||
+            is_held_back(partition) || partition->waiting.timer_count > 0)
             return;
-        struct command command = {.kind = CMD_TIMER_FIRE,
-                                  .timer_key = arena_copy(&partition->replica->turn_arena, key)};
+        const struct command command = {
+            .kind = CMD_TIMER_FIRE, .timer_key = arena_copy(&partition->replica->turn_arena, key)};
         commands_take(partition, &command, nobody);
     }
 }
 
 struct free_types {
     struct partition *partition;
-    struct bytes types[SESSION_TYPES_MAX];
+    struct bytes types[SESSION_TYPES_MAX]; /* in the turn's arena */
     size_t count;
 };
 
 static void note_free_type(void *user, struct bytes type)
 {
     struct free_types *free_types = user;
-    const struct ready_type *found = find_type(free_types->partition, type);
-    if (found != NULL && found->is_maybe_ready && free_types->count < SESSION_TYPES_MAX)
-        free_types->types[free_types->count++] = found->type;
+    struct partition *partition = free_types->partition;
+    if (free_types->count == SESSION_TYPES_MAX || find_type(partition, type) == NULL)
+        return;
+    const struct bytes copy = arena_copy(&partition->replica->turn_arena, type);
+    if (copy.size == type.size)
+        free_types->types[free_types->count++] = copy;
 }
 
 /* Steps that waited for a worker meet credit that has come free. */
 static void dispatch_ready(struct partition *partition)
 {
     struct free_types free_types = {.partition = partition};
-    if (partition->ready_types == NULL || is_window_full(partition))
+    if (partition->ready_types == NULL || is_held_back(partition))
         return;
     dispatch_each_free_type(partition->dispatch, note_free_type, &free_types);
     for (size_t i = 0; i < free_types.count; i++) {
         const struct command command = {.kind = CMD_DISPATCH, .type = free_types.types[i]};
         struct memory_reader reader;
-        if (decide(partition, &command, nobody, &reader) == NEEDS_ROWS) {
-            struct waiting *waiting = wait_new(partition, &command, nobody);
-            if (waiting != NULL)
-                wait_for_rows(partition, waiting, &reader);
-            set_maybe_ready(partition, free_types.types[i], false); /* until that is decided */
-        }
+        if (decide(partition, &command, nobody, &reader) == DECIDED)
+            continue;
+        struct waiting *waiting = wait_add(partition, &command, nobody);
+        if (waiting == NULL)
+            continue;
+        set_maybe_ready(partition, command.type, false); /* until that is decided */
+        wait_for_rows(partition, waiting, &reader);
     }
 }
 
@@ -527,19 +532,18 @@ uint64_t commands_deadline_us(const struct partition *partition)
     struct arena arena = {0};
     struct memory_reader reader = {
         .memory = partition->memory, .level = MEMORY_HEAD, .arena = &arena};
-    const struct view view = memory_view(&reader);
-    const struct bytes all = {NULL, 0};
-    struct row row;
-    size_t count;
+    const uint64_t now_us = partition->replica->now_us;
+    const uint64_t clock_us = partition_clock_us(partition);
+    struct bytes key;
     uint64_t deadline_us = UINT64_MAX;
-    if (!partition->is_active || is_window_full(partition))
+    if (!partition->is_active || is_held_back(partition) || partition->waiting.timer_count > 0)
         return UINT64_MAX;
-    if (view.scan(view.self, TABLE_TIMER, all, all, 1, &row, &count) == PAWL_OK && count > 0 &&
-        !is_timer_waiting(partition, row.key)) {
-        const uint64_t due_us = timer_key_due_us(row.key);
-        const uint64_t clock_us = partition_clock_us(partition);
-        const uint64_t wait_us = due_us > clock_us ? due_us - clock_us : 0;
-        deadline_us = partition->replica->now_us + wait_us;
+    if (partition->stuck_until_us > now_us)
+        deadline_us = partition->stuck_until_us;
+    if (first_timer(partition, &reader, &key)) {
+        const uint64_t due_us = timer_key_due_us(key);
+        const uint64_t fire_us = now_us + (due_us > clock_us ? due_us - clock_us : 0);
+        deadline_us = fire_us < deadline_us ? fire_us : deadline_us;
     }
     arena_done(&arena);
     return deadline_us;

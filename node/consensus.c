@@ -308,7 +308,7 @@ static void assign_round(struct partition *partition, uint64_t round)
     for (struct outcome *o = partition->quiet.first; o != NULL; o = o->next)
         if (o->round == ROUND_UNASSIGNED)
             o->round = round;
-    for (struct reading *r = partition->readings; r != NULL; r = r->next)
+    for (struct reading *r = partition->readings.first; r != NULL; r = r->next)
         if (r->round == ROUND_UNASSIGNED)
             r->round = round;
     for (struct resend *r = partition->resends; r != NULL; r = r->next)

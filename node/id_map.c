@@ -48,12 +48,15 @@ static bool grow(struct id_map *map)
 
 bool id_map_put(struct id_map *map, struct id128 key, void *value)
 {
+    struct id_map_slot *held = map->slot_count == 0 ? NULL : find(map, key);
+    if (held != NULL && held->value != NULL) {
+        held->value = value;
+        return true;
+    }
     if ((map->count + 1) * 3 > map->slot_count * 2 && !grow(map))
         return false;
-    struct id_map_slot *slot = find(map, key);
-    if (slot->value == NULL)
-        map->count++;
-    *slot = (struct id_map_slot){.key = key, .value = value};
+    *find(map, key) = (struct id_map_slot){.key = key, .value = value};
+    map->count++;
     return true;
 }
 

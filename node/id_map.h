@@ -20,7 +20,7 @@ struct id_map {
 
 /* A zeroed map is empty. NULL: not there. */
 void *id_map_get(const struct id_map *map, struct id128 key);
-/* Add or replace; value is not NULL. False: no memory. */
+/* Add or replace; value is not NULL. False: no memory, which replacing never needs. */
 bool id_map_put(struct id_map *map, struct id128 key, void *value);
 void id_map_remove(struct id_map *map, struct id128 key);
 void id_map_done(struct id_map *map);

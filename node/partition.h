@@ -12,12 +12,7 @@
 #include "node/entry_cache.h"
 #include "node/id_map.h"
 #include "node/replica.h"
-
-/* Who waits for an answer. */
-struct origin {
-    uint64_t connection; /* 0: nobody, an internal command */
-    uint64_t correlation;
-};
+#include "node/waiting.h"
 
 /* A decided command until its answer and its effects may leave. */
 struct outcome {
@@ -33,19 +28,10 @@ struct outcome_queue {
     struct outcome *first, **last_next;
 };
 
-/* A command that waits for rows, or behind one of its own run that does. */
-struct waiting {
-    struct waiting *next;
-    struct arena arena; /* of the command's copy */
-    struct origin origin;
-    struct command command;
-    struct id128 run;
-    uint64_t load; /* token of the load it waits for; 0: it stands behind another one */
-};
-
 /* A read until its round is confirmed; then, for RESULT, until its run has ended. */
 struct reading {
-    struct reading *next;
+    struct reading *next, *previous;             /* previous: only among those that watch a run */
+    struct reading *watch_next, *watch_previous; /* of its connection, while it watches */
     struct origin origin;
     enum request_kind kind;
     struct buffer body;
@@ -55,6 +41,10 @@ struct reading {
     struct id128 run; /* RESULT: the run it waits for */
 };
 
+struct reading_queue {
+    struct reading *first, **last_next;
+};
+
 struct session {
     struct session *next; /* in the order of their appearance */
     struct id128 id;
@@ -62,9 +52,10 @@ struct session {
     uint64_t attachment; /* the newest seen */
     uint64_t expires_us; /* monotonic; silent until then, it loses its leases */
     bool is_attached;
-    bool is_attaching; /* attach seen before this leader was active; answered when it is */
-    bool is_lost;      /* its hand-outs are being taken back */
-    bool is_searching; /* what was recorded for it is being loaded, to find what it misses */
+    bool is_attaching;       /* attach seen before this leader was active; answered when it is */
+    bool is_lost;            /* its hand-outs are being taken back */
+    uint32_t losses_waiting; /* commands that take one back and wait for rows */
+    bool is_searching;       /* what was recorded for it is being loaded, to find what it misses */
     struct attach_copy *attach; /* while is_attaching or is_searching */
 };
 
@@ -81,8 +72,7 @@ struct resend {
 
 struct ready_type {
     struct ready_type *next;
-    struct bytes type;   /* allocated with the struct */
-    bool is_maybe_ready; /* rows of this type may wait in TABLE_READY */
+    struct bytes type; /* allocated with the struct */
 };
 
 /* The round of what waits for one that has not begun yet. */
@@ -97,6 +87,7 @@ struct partition {
     struct memory *memory;
     struct engine *engine;
     struct dispatch *dispatch;
+    struct dispatch *nobody_free; /* no sessions: what is asked while nothing is handed out */
     struct entry_cache cache;
     struct cluster_clock clock;
     bool is_vote_withheld;
@@ -129,12 +120,12 @@ struct partition {
     struct outcome_queue quiet;   /* wrote nothing: by round */
     struct outcome *free_outcomes;
     size_t free_outcome_count;
-    struct waiting *waiting;
-    size_t waiting_count;
-    struct reading *readings;  /* for their round, oldest first */
-    struct reading *snapshots; /* for a flush, or for their query job */
-    struct reading *watchers;  /* RESULT of runs that have not ended */
-    struct resend *resends;
+    struct waiting_list waiting;
+    struct reading_queue readings;        /* for their round, oldest first */
+    struct reading_queue snapshots;       /* for a flush, or for their query job */
+    struct id_map watched_runs;           /* run -> the first RESULT that waits for its end */
+    size_t reading_count, watching_count; /* watching ones are counted in both */
+    struct resend *resends, **resends_last_next;
     struct closing {
         struct id128 run;
         uint64_t index;
@@ -148,9 +139,12 @@ struct partition {
     struct session *sessions;
     struct id_map session_map;
     size_t session_count;
-    struct ready_type *ready_types;
+    struct ready_type *ready_types;               /* of which rows may wait in TABLE_READY */
     uint64_t timer_load, handout_load, lost_load; /* tokens of the loads under way; 0: none */
     struct buffer activation_cursor;
+    struct buffer stuck_timer; /* timers before this key are passed over ... */
+    uint64_t stuck_until_us;   /* ... until then: the last of them could not be decided */
+    uint64_t stuck_count;      /* ever */
 
     /* Flush */
     bool is_flushing;
@@ -176,6 +170,7 @@ struct connection {
     bool is_greeted;
     struct id128 session;
     uint32_t unanswered;
+    struct reading *watching; /* its RESULTs of runs that have not ended */
     struct connection *next;
 };
 
@@ -216,7 +211,6 @@ void commands_loaded(struct partition *partition, struct job *job);
 void commands_fail_all(struct partition *partition, enum pawl_error error);
 void commands_own_load(struct partition *partition, uint64_t *load,
                        const struct memory_reader *reader);
-bool commands_is_lease_waiting(const struct partition *partition, const struct msg_fence *fence);
 void commands_type_ready(struct partition *partition, struct bytes type);
 uint64_t commands_deadline_us(const struct partition *partition);
 
@@ -235,6 +229,7 @@ void reads_confirmed(struct partition *partition);
 void reads_run_closed(struct partition *partition, struct id128 run, uint64_t index);
 void reads_flushed(struct partition *partition);
 void reads_queried(struct partition *partition, struct job *job);
+void reads_connection_closed(struct partition *partition, struct connection *connection);
 void reads_fail_all(struct partition *partition, enum pawl_error error);
 
 /* sessions.c: attachments, leases, hand-outs to sessions */
@@ -244,6 +239,9 @@ void sessions_heartbeat(struct partition *partition, const struct msg_heartbeat 
                         struct connection *connection);
 void sessions_goodbye(struct partition *partition, struct id128 session);
 void sessions_connection_closed(struct partition *partition, const struct connection *connection);
+/* The attachment is the session's newest. */
+bool sessions_is_newest(const struct partition *partition, struct id128 session,
+                        uint64_t attachment);
 bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
                           uint64_t term, uint64_t attachment);
 void sessions_hand_out(struct partition *partition, const struct decision_handout *handout);
@@ -253,6 +251,8 @@ void sessions_activate(
 void sessions_end(struct partition *partition); /* lost the role */
 void sessions_due(struct partition *partition);
 void sessions_resend(struct partition *partition);
+/* A command that takes back one of the session's hand-outs begins or ends to wait for rows. */
+void sessions_loss_waits(struct partition *partition, struct id128 session, bool is_waiting);
 uint64_t sessions_deadline_us(const struct partition *partition);
 void sessions_extend(struct partition *partition, uint64_t gap_us);
 
@@ -269,6 +269,7 @@ void flush_want(struct partition *partition, uint64_t index);
 uint64_t flush_deadline_us(const struct partition *partition);
 
 /* clients.c: connections and their frames */
+struct connection *clients_find(const struct replica *replica, uint64_t number); /* or NULL */
 void clients_frame(struct replica *replica, uint64_t connection, uint8_t type, struct bytes body);
 void clients_closed(struct replica *replica, uint64_t connection);
 void clients_announce(struct replica *replica); /* who leads, to everybody */

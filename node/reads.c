@@ -2,47 +2,67 @@
  * rows; what memory does not hold, and what scans, goes to a snapshot of the store that has
  * everything the round promised.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { READINGS_MAX = 16384 };
+static const struct bytes none = {NULL, 0};
 
-static void reading_free(struct reading *reading)
+static void reading_free(struct partition *partition, struct reading *reading)
 {
+    partition->reading_count--;
     buffer_done(&reading->body);
     free(reading);
 }
 
-static void append_to(struct reading **list, struct reading *reading)
+static void append_to(struct reading_queue *queue, struct reading *reading)
 {
-    while (*list != NULL)
-        list = &(*list)->next;
+    if (queue->first == NULL)
+        queue->last_next = &queue->first;
     reading->next = NULL;
-    *list = reading;
+    *queue->last_next = reading;
+    queue->last_next = &reading->next;
+}
+
+/* What stands at a place of the queue leaves it. */
+static struct reading *take_at(struct reading_queue *queue, struct reading **at)
+{
+    struct reading *taken = *at;
+    *at = taken->next;
+    if (queue->last_next == &taken->next)
+        queue->last_next = at;
+    return taken;
 }
 
 static void respond(struct partition *partition, struct reading *reading, enum pawl_error error,
                     struct bytes detail, struct bytes answer, uint64_t index)
 {
     clients_respond(partition->replica, reading->origin, error, detail, answer, index);
-    reading_free(reading);
+    reading_free(partition, reading);
+}
+
+static void refuse(struct partition *partition, struct reading *reading, enum pawl_error error)
+{
+    respond(partition, reading, error, none, none, 0);
 }
 
 void reads_take(struct partition *partition, enum request_kind kind, struct bytes body,
                 struct origin origin)
 {
-    const struct bytes none = {NULL, 0};
-    struct reading *reading = calloc(1, sizeof *reading);
+    const bool is_full = partition->reading_count - partition->watching_count >= READS_WAITING_MAX;
+    struct reading *reading = is_full ? NULL : calloc(1, sizeof *reading);
     if (reading == NULL) {
-        clients_respond(partition->replica, origin, PAWL_E_NO_MEMORY, none, none, 0);
+        clients_respond(partition->replica, origin, is_full ? PAWL_E_BUSY : PAWL_E_NO_MEMORY, none,
+                        none, 0);
         return;
     }
     *reading = (struct reading){.origin = origin, .kind = kind, .round = ROUND_UNASSIGNED};
+    partition->reading_count++;
     buffer_append(&reading->body, body.data, body.size);
     if (reading->body.is_failed) {
-        respond(partition, reading, PAWL_E_NO_MEMORY, none, none, 0);
+        refuse(partition, reading, PAWL_E_NO_MEMORY);
         return;
     }
     if (NODE_MUTANT(READ_WITHOUT_ROUND))
@@ -53,46 +73,56 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
 
 /* ---- from a snapshot ---- */
 
-static void submit_query(struct partition *partition, struct reading *reading)
+static bool submit_query(struct partition *partition, struct reading *reading)
 {
+    const struct bytes body = buffer_bytes(&reading->body);
     struct job *job = job_new(JOB_QUERY, partition->number);
     if (job == NULL)
-        return; /* stays in the list; the next flush tries again */
+        return false;
+    job->query.body = arena_copy(&job->arena, body);
+    if (job->query.body.size != body.size) {
+        job_free(job);
+        return false;
+    }
     reading->token = ++partition->next_token;
     job->query.kind = reading->kind;
-    job->query.body = arena_copy(&job->arena, buffer_bytes(&reading->body));
     job->query.token = reading->token;
     partition_submit(partition, job);
+    return true;
 }
 
 static void go_to_snapshot(struct partition *partition, struct reading *reading, uint64_t index)
 {
     reading->index = index;
     reading->token = 0;
+    const bool is_flushed = memory_flushed_index(partition->memory) >= index;
+    if (is_flushed && !submit_query(partition, reading)) {
+        refuse(partition, reading, PAWL_E_NO_MEMORY);
+        return;
+    }
     append_to(&partition->snapshots, reading);
-    if (memory_flushed_index(partition->memory) >= index)
-        submit_query(partition, reading);
-    else
+    if (!is_flushed)
         flush_want(partition, index);
 }
 
 void reads_flushed(struct partition *partition)
 {
     const uint64_t flushed = memory_flushed_index(partition->memory);
-    for (struct reading *r = partition->snapshots; r != NULL; r = r->next)
-        if (r->token == 0 && r->index <= flushed)
-            submit_query(partition, r);
+    for (struct reading **at = &partition->snapshots.first; *at != NULL;) {
+        const bool is_due = (*at)->token == 0 && (*at)->index <= flushed;
+        if (is_due && !submit_query(partition, *at))
+            refuse(partition, take_at(&partition->snapshots, at), PAWL_E_NO_MEMORY);
+        else
+            at = &(*at)->next;
+    }
 }
 
 static struct reading *take_by_token(struct partition *partition, uint64_t token)
 {
-    for (struct reading **at = &partition->snapshots; *at != NULL; at = &(*at)->next)
-        if ((*at)->token == token) {
-            struct reading *found = *at;
-            *at = found->next;
-            return found;
-        }
-    return NULL; /* its connection or the role went meanwhile */
+    for (struct reading **at = &partition->snapshots.first; *at != NULL; at = &(*at)->next)
+        if ((*at)->token == token)
+            return take_at(&partition->snapshots, at);
+    return NULL; /* the role went meanwhile */
 }
 
 /* ---- answering ---- */
@@ -102,11 +132,72 @@ static bool wants_snapshot(enum request_kind kind)
     return kind == REQUEST_LIST || kind == REQUEST_HISTORY || kind == REQUEST_DEFINITION_LIST;
 }
 
-/* RESULT of a run that still runs waits for its end. */
+/* ---- RESULT of a run that still runs waits for its end ---- */
+
+/* Among those of its run and those of its connection. */
 static void watch(struct partition *partition, struct reading *reading, struct id128 run)
 {
+    struct connection *connection = clients_find(partition->replica, reading->origin.connection);
+    if (connection == NULL) { /* gone meanwhile */
+        reading_free(partition, reading);
+        return;
+    }
+    struct reading *first = id_map_get(&partition->watched_runs, run);
+    const bool is_full = partition->watching_count >= RESULTS_WAITING_MAX;
+    if (is_full || !id_map_put(&partition->watched_runs, run, reading)) {
+        refuse(partition, reading, is_full ? PAWL_E_BUSY : PAWL_E_NO_MEMORY);
+        return;
+    }
     reading->run = run;
-    append_to(&partition->watchers, reading);
+    reading->previous = NULL;
+    reading->next = first;
+    if (first != NULL)
+        first->previous = reading;
+    reading->watch_previous = NULL;
+    reading->watch_next = connection->watching;
+    if (connection->watching != NULL)
+        connection->watching->watch_previous = reading;
+    connection->watching = reading;
+    partition->watching_count++;
+}
+
+static void leave_connection(struct connection *connection, const struct reading *reading)
+{
+    if (reading->watch_previous != NULL)
+        reading->watch_previous->watch_next = reading->watch_next;
+    else
+        connection->watching = reading->watch_next;
+    if (reading->watch_next != NULL)
+        reading->watch_next->watch_previous = reading->watch_previous;
+}
+
+static void leave_run(struct partition *partition, const struct reading *reading)
+{
+    if (reading->next != NULL)
+        reading->next->previous = reading->previous;
+    if (reading->previous != NULL) {
+        reading->previous->next = reading->next;
+    } else if (reading->next == NULL) {
+        id_map_remove(&partition->watched_runs, reading->run);
+    } else {
+        bool is_put = id_map_put(&partition->watched_runs, reading->run, reading->next);
+        assert(is_put); /* it replaces */
+    }
+}
+
+static struct reading *take_watching(struct partition *partition, struct connection *connection)
+{
+    struct reading *reading = connection->watching;
+    leave_run(partition, reading);
+    leave_connection(connection, reading);
+    partition->watching_count--;
+    return reading;
+}
+
+void reads_connection_closed(struct partition *partition, struct connection *connection)
+{
+    while (connection->watching != NULL)
+        reading_free(partition, take_watching(partition, connection));
 }
 
 static void answer_from_memory(struct partition *partition, struct reading *reading, uint64_t index)
@@ -165,11 +256,10 @@ void reads_queried(struct partition *partition, struct job *job)
 
 void reads_confirmed(struct partition *partition)
 {
-    while (partition->readings != NULL &&
-           partition->readings->round <= partition->confirmed_round &&
+    struct reading_queue *readings = &partition->readings;
+    while (readings->first != NULL && readings->first->round <= partition->confirmed_round &&
            partition->applied_index >= partition->confirmed_index) {
-        struct reading *reading = partition->readings;
-        partition->readings = reading->next;
+        struct reading *reading = take_at(readings, &readings->first);
         if (wants_snapshot(reading->kind))
             go_to_snapshot(partition, reading, partition->applied_index);
         else
@@ -181,16 +271,11 @@ void reads_run_closed(struct partition *partition, struct id128 run, uint64_t in
 {
     partition->closings[partition->closing_count++ % CLOSINGS_MAX] =
         (struct closing){.run = run, .index = index};
-    struct reading **at = &partition->watchers;
-    struct reading *closed = NULL;
-    while (*at != NULL) {
-        struct reading *watcher = *at;
-        if (!id128_equal(watcher->run, run)) {
-            at = &watcher->next;
-            continue;
-        }
-        *at = watcher->next;
-        append_to(&closed, watcher);
+    struct reading *closed = id_map_get(&partition->watched_runs, run);
+    id_map_remove(&partition->watched_runs, run);
+    for (const struct reading *r = closed; r != NULL; r = r->next) {
+        leave_connection(clients_find(partition->replica, r->origin.connection), r);
+        partition->watching_count--;
     }
     while (closed != NULL) {
         struct reading *reading = closed;
@@ -199,19 +284,19 @@ void reads_run_closed(struct partition *partition, struct id128 run, uint64_t in
     }
 }
 
-static void fail_list(struct partition *partition, struct reading **list, enum pawl_error error)
+static void fail_queue(struct partition *partition, struct reading_queue *queue,
+                       enum pawl_error error)
 {
-    while (*list != NULL) {
-        struct reading *reading = *list;
-        *list = reading->next;
-        respond(partition, reading, error, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, 0);
-    }
+    while (queue->first != NULL)
+        refuse(partition, take_at(queue, &queue->first), error);
 }
 
 void reads_fail_all(struct partition *partition, enum pawl_error error)
 {
-    fail_list(partition, &partition->readings, error);
-    fail_list(partition, &partition->snapshots, error);
-    fail_list(partition, &partition->watchers, error);
+    fail_queue(partition, &partition->readings, error);
+    fail_queue(partition, &partition->snapshots, error);
+    for (struct connection *c = partition->replica->connections; c != NULL; c = c->next)
+        while (c->watching != NULL)
+            refuse(partition, take_watching(partition, c), error);
     partition->wants_round = false;
 }

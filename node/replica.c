@@ -138,12 +138,16 @@ static enum pawl_error partition_open(struct replica *replica,
     partition->memory = memory_new(&memory);
     partition->engine = engine_new();
     partition->dispatch = dispatch_new();
+    partition->nobody_free = dispatch_new();
     partition->closings = calloc(CLOSINGS_MAX, sizeof *partition->closings);
     if (partition->raft == NULL || partition->memory == NULL || partition->engine == NULL ||
-        partition->dispatch == NULL || partition->closings == NULL)
+        partition->dispatch == NULL || partition->nobody_free == NULL ||
+        partition->closings == NULL)
         return PAWL_E_NO_MEMORY;
     partition->term = raft_current_term(partition->raft);
     partition->session_map.seed = replica->connection_map.seed;
+    partition->watched_runs.seed = replica->connection_map.seed;
+    waiting_init(&partition->waiting, replica->connection_map.seed);
     return fill_cache(partition, restored);
 }
 
@@ -185,12 +189,15 @@ void replica_free(struct replica *replica)
     if (partition->dispatch != NULL)
         sessions_end(partition);
     id_map_done(&partition->session_map);
+    id_map_done(&partition->watched_runs);
     entry_cache_done(&partition->cache);
     buffer_done(&partition->activation_cursor);
     raft_free(partition->raft);
     memory_free(partition->memory);
     engine_free(partition->engine);
     dispatch_free(partition->dispatch);
+    dispatch_free(partition->nobody_free);
+    buffer_done(&partition->stuck_timer);
     free(partition->closings);
     free(partition->batch);
     arena_done(&replica->turn_arena);
@@ -328,6 +335,7 @@ struct replica_status replica_status(const struct replica *replica)
                                    .leader = partition->leader,
                                    .last_index = raft_last_index(partition->raft),
                                    .commit_index = raft_commit_index(partition->raft),
+                                   .applied_index = partition->applied_index,
                                    .stable_index = raft_stable_index(partition->raft),
                                    .flushed_index = memory_flushed_index(partition->memory),
                                    .clock_us = partition_clock_us(partition),
@@ -336,7 +344,9 @@ struct replica_status replica_status(const struct replica *replica)
                                    .is_out_of_space = space_is_out(partition),
                                    .is_failed = partition->is_failed,
                                    .session_count = partition->session_count,
-                                   .waiting_count = partition->waiting_count,
+                                   .waiting_count = partition->waiting.count,
+                                   .result_count = partition->watching_count,
+                                   .stuck_count = partition->stuck_count,
                                    .decision_count = partition->decision_count,
                                    .rejection_count = partition->rejection_count,
                                    .load_count = partition->load_count,
@@ -372,7 +382,10 @@ void replica_check(const struct replica *replica)
     assert(partition->batch_count == 0);
     assert(!partition->is_active || partition->role == RAFT_LEADER);
     assert(partition->role == RAFT_LEADER || partition->decided.first == NULL);
-    assert(partition->role == RAFT_LEADER || partition->waiting == NULL);
+    assert(partition->role == RAFT_LEADER || partition->waiting.count == 0);
+    assert(partition->role == RAFT_LEADER || partition->reading_count == 0);
+    waiting_check(&partition->waiting);
+    assert(partition->watching_count <= partition->reading_count);
     assert(partition->cache.last_index == raft_last_index(partition->raft) ||
            partition->cache.last_index + 1 == partition->cache.first_index);
     assert(partition->cache.first_index <= partition->applied_index + 1);

@@ -109,13 +109,15 @@ uint64_t replica_deadline_us(const struct replica *replica);
 struct replica_status {
     enum raft_role role;
     uint64_t term, leader;
-    uint64_t last_index, commit_index, stable_index, flushed_index;
+    uint64_t last_index, commit_index, applied_index, stable_index, flushed_index;
     uint64_t clock_us; /* the cluster's clock as this node knows it */
     bool is_active;    /* leads and has applied its own no-op */
     bool is_vote_withheld;
     bool is_out_of_space;
     bool is_failed; /* a committed entry cannot be read; end the process */
     size_t session_count, waiting_count;
+    size_t result_count;  /* RESULTs that wait for the end of their run */
+    uint64_t stuck_count; /* timers that could not be decided, each time they were tried */
     uint64_t decision_count, rejection_count, load_count, flush_count, sync_count;
     struct memory_figures memory;
 };

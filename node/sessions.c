@@ -4,12 +4,13 @@
  * 2. Only what carries the leader's term and a session's newest attachment is decided.
  * 3. A session that is gone past its grace loses its leases: one logged command for each.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { SESSIONS_MAX = 4096, ROWS_PER_SCAN = 128, LOST_PER_TURN = 128 };
+enum { SESSIONS_MAX = 4096, ROWS_PER_SCAN = 128, LOST_PER_TURN = 128, AGAIN_US = 10000 };
 
 /* What an attach said, kept until this leader is active and has found what the session misses. */
 struct attach_copy {
@@ -29,10 +30,10 @@ static struct session *session_find(const struct partition *partition, struct id
     return id_map_get(&partition->session_map, id);
 }
 
+/* NULL: no memory. */
 static struct session *session_new(struct partition *partition, struct id128 id)
 {
-    struct session *session =
-        partition->session_count < SESSIONS_MAX ? calloc(1, sizeof *session) : NULL;
+    struct session *session = calloc(1, sizeof *session);
     if (session == NULL || !id_map_put(&partition->session_map, id, session)) {
         free(session);
         return NULL;
@@ -118,10 +119,10 @@ static void add_resend(struct partition *partition, const struct session *sessio
                               .attachment = session->attachment,
                               .fence = *fence,
                               .round = ROUND_UNASSIGNED};
-    struct resend **at = &partition->resends;
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = resend;
+    if (partition->resends == NULL)
+        partition->resends_last_next = &partition->resends;
+    *partition->resends_last_next = resend;
+    partition->resends_last_next = &resend->next;
     partition->wants_round = true;
 }
 
@@ -130,12 +131,13 @@ static void add_resend(struct partition *partition, const struct session *sessio
 static bool find_missing(struct partition *partition, const struct session *session,
                          const struct msg_attach *attach, uint64_t index)
 {
-    struct memory_reader reader = {.memory = partition->memory,
-                                   .level = MEMORY_COMMITTED,
-                                   .arena = &partition->replica->turn_arena};
+    struct arena *arena = &partition->replica->scratch; /* a turn may see thousands of attaches */
+    struct memory_reader reader = {
+        .memory = partition->memory, .level = MEMORY_COMMITTED, .arena = arena};
     const struct view view = memory_view(&reader);
     const size_t row_max = SESSION_CREDIT_MAX;
-    struct row *rows = arena_array(&partition->replica->turn_arena, row_max, sizeof *rows);
+    arena_reset(arena);
+    struct row *rows = arena_array(arena, row_max, sizeof *rows);
     const struct bytes begin = handout_key_prefix(&session->id);
     struct id128 after = session->id;
     size_t count = 0;
@@ -224,7 +226,9 @@ void sessions_attach(struct partition *partition, const struct msg_attach *attac
         return;
     }
     struct session *session = session_find(partition, attach->session);
-    if (session == NULL && (session = session_new(partition, attach->session)) == NULL) {
+    if (session == NULL && partition->session_count < SESSIONS_MAX)
+        session = session_new(partition, attach->session);
+    if (session == NULL) {
         reply(partition, connection->number, attach, PAWL_E_BUSY);
         return;
     }
@@ -243,6 +247,14 @@ void sessions_attach(struct partition *partition, const struct msg_attach *attac
         session->is_attaching = true;
     else
         reply(partition, connection->number, attach, PAWL_E_NO_MEMORY);
+}
+
+bool sessions_is_newest(const struct partition *partition, struct id128 id, uint64_t attachment)
+{
+    const struct session *session = session_find(partition, id);
+    if (NODE_MUTANT(OLD_ATTACHMENT_DECIDED))
+        return true;
+    return session != NULL && session->attachment == attachment;
 }
 
 bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
@@ -310,13 +322,15 @@ void sessions_end(struct partition *partition)
     dispatch_clear(partition->dispatch);
 }
 
-/* One recorded hand-out: its session exists, attached or not yet, and has a slot less. */
+/* One recorded hand-out: its session exists, attached or not yet, and has a slot less. However many
+ * sessions there are: a hand-out without one would never be taken back. */
 static void recall(struct partition *partition, struct id128 id)
 {
     struct session *session = session_find(partition, id);
     if (session == NULL)
         session = session_new(partition, id);
-    if (session != NULL && !dispatch_session_has(partition->dispatch, id) &&
+    assert(session != NULL); /* without memory for what is out a node cannot lead */
+    if (!dispatch_session_has(partition->dispatch, id) &&
         dispatch_session_put(partition->dispatch, id, NULL, 0, 0) != PAWL_OK)
         return; /* its slots are not counted then: it may be offered more than it takes */
     dispatch_take(partition->dispatch, id);
@@ -402,8 +416,7 @@ static bool take_back(struct partition *partition, const struct session *session
     for (size_t i = 0; i < fence_count; i++) {
         const struct command command = {.kind = CMD_LEASE_LOST,
                                         .lease = {.session = session->id, .fence = fences[i]}};
-        if (!commands_is_lease_waiting(partition, &fences[i]))
-            commands_take(partition, &command, (struct origin){0});
+        commands_take(partition, &command, (struct origin){0});
     }
     return fence_count == 0;
 }
@@ -414,8 +427,18 @@ static void session_lost(struct partition *partition, struct session *session)
         dispatch_session_remove(partition->dispatch, session->id);
     session->is_lost = true;
     session->is_attached = false;
-    if (take_back(partition, session))
+    if (session->losses_waiting == 0 && take_back(partition, session)) {
         session_free(partition, session);
+        return;
+    }
+    session->expires_us = partition->replica->now_us + AGAIN_US;
+}
+
+void sessions_loss_waits(struct partition *partition, struct id128 id, bool is_waiting)
+{
+    struct session *session = session_find(partition, id);
+    assert(session != NULL); /* it stays until everything is taken back */
+    session->losses_waiting += is_waiting ? 1 : -1;
 }
 
 void sessions_due(struct partition *partition)
@@ -476,17 +499,17 @@ void sessions_resend(struct partition *partition)
             at = &resend->next;
         }
     }
+    partition->resends_last_next = at;
 }
 
 uint64_t sessions_deadline_us(const struct partition *partition)
 {
-    const bool is_waiting = partition->lost_load != 0 || partition->waiting_count > 0;
     uint64_t deadline_us = UINT64_MAX;
     if (!partition->is_active)
         return UINT64_MAX;
     for (const struct session *s = partition->sessions; s != NULL; s = s->next)
-        if (s->expires_us < deadline_us && !(s->is_lost && is_waiting))
-            deadline_us = s->expires_us; /* a finished load wakes the loop for the others */
+        if (s->expires_us < deadline_us)
+            deadline_us = s->expires_us;
     return deadline_us;
 }
 

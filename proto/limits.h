@@ -32,13 +32,15 @@
 #define EXPRESSION_OUTPUT_MAX VALUE_BYTES_MAX
 
 /* Engine */
-#define DECIDE_FUEL           100000 /* a decide that has spent this stops at the next task boundary */
-#define INSTANCE_BYTES_MAX    ((size_t)8 << 20)
-#define DECISION_WRITES_MAX   4096
-#define DECISION_BYTES_MAX    ((size_t)4 << 20)
-#define HANDOUTS_MAX          128 /* steps handed out by one decision */
-#define STEP_LEASE_LOSSES_MAX 10  /* a step whose lease is lost this often fails */
-#define COMPENSATION_ATTEMPTS 10  /* of one undo, when its definition names no retry */
+#define DECIDE_FUEL         100000 /* a decide that has spent this stops at the next task boundary */
+#define INSTANCE_BYTES_MAX  ((size_t)8 << 20)
+#define DECISION_WRITES_MAX 4096
+#define DECISION_BYTES_MAX  ((size_t)4 << 20)
+#define ENTRY_BYTES_MAX                                                                            \
+    (FRAME_BYTES_MAX - ((size_t)64 << 10)) /* of one decision: a frame takes it */
+#define HANDOUTS_MAX          128          /* steps handed out by one decision */
+#define STEP_LEASE_LOSSES_MAX 10           /* a step whose lease is lost this often fails */
+#define COMPENSATION_ATTEMPTS 10           /* of one undo, when its definition names no retry */
 #define REQUEST_HORIZON_MS    ((uint64_t)24 * 3600 * 1000)
 
 /* Sessions and connections */
@@ -49,7 +51,9 @@
 #define RECONNECT_BACKOFF_MS_MAX 500
 #define CONNECTIONS_MAX          4096
 #define CONNECTION_OUTPUT_MAX    ((size_t)16 << 20)
-#define CONNECTION_REQUESTS_MAX  1024 /* unanswered requests of one connection */
+#define CONNECTION_REQUESTS_MAX  1024   /* unanswered requests of one connection */
+#define READS_WAITING_MAX        16384  /* reads that wait for a round or a snapshot */
+#define RESULTS_WAITING_MAX      262144 /* RESULTs that wait for the end of a run */
 #define MEMBERS_MAX              9
 
 /* Rows in memory */

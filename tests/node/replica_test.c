@@ -1,0 +1,164 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/node/single.h"
+
+static const char definition[] =
+    "document: { dsl: '1.0.3', namespace: default, name: one, version: '1.0.0' }\n"
+    "do:\n"
+    "  - work: { call: a.work, with: { n: 1 } }\n";
+
+static int begin(void **state)
+{
+    struct single *single = malloc(sizeof *single);
+    if (single == NULL)
+        return -1;
+    single_begin(single);
+    single_deploy(single, definition);
+    *state = single;
+    return 0;
+}
+
+static int end(void **state)
+{
+    single_end(*state);
+    free(*state);
+    return 0;
+}
+
+static void start(struct single *single, uint64_t connection, uint64_t attachment,
+                  uint64_t correlation, uint8_t request)
+{
+    const struct msg_start message = {.definition = BYTES_LITERAL("one")};
+    single_request(single, connection, attachment, correlation, request, REQUEST_START,
+                   &schema_start, &message);
+}
+
+static void test_start_asked_again_without_room_gets_its_answer(void **state)
+{
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    start(single, 1, 1, 1, 11);
+    assert_int_equal(single->answers[1].error, PAWL_OK);
+    single->free_bytes = 1;
+    start(single, 1, 1, 2, 12);
+    assert_true(single->answers[2].is_here);
+    single_sleep(single, 1000000);
+    assert_true(replica_status(single->replica).is_out_of_space);
+
+    start(single, 1, 1, 3, 11);
+    start(single, 1, 1, 4, 13);
+    assert_true(single->answers[3].is_here);
+    assert_int_equal(single->answers[3].error, PAWL_OK);
+    assert_true(single->answers[4].is_here);
+    assert_int_equal(single->answers[4].error, PAWL_E_DISK_FULL);
+}
+
+static void test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided(void **state)
+{
+    struct single *single = *state;
+    single_restart(single);
+    single_attach(single, 1, 1, 1);
+    single->holds_loads = true;
+    start(single, 1, 1, 1, 11);
+    assert_int_equal(replica_status(single->replica).waiting_count, 1);
+
+    single_attach(single, 2, 1, 2);
+    single->holds_loads = false;
+    single_settle(single);
+    assert_int_equal(replica_status(single->replica).waiting_count, 0);
+    assert_int_equal(replica_status(single->replica).decision_count, 0);
+    assert_int_equal(single->answers[1].error, PAWL_E_NOT_ATTACHED);
+
+    start(single, 2, 2, 2, 11);
+    assert_true(single->answers[2].is_here);
+    assert_int_equal(single->answers[2].error, PAWL_OK);
+}
+
+static void test_command_that_waited_for_rows_is_decided_once_they_are_loaded(void **state)
+{
+    struct single *single = *state;
+    single_restart(single);
+    single_attach(single, 1, 1, 1);
+    start(single, 1, 1, 1, 11);
+    assert_true(single->answers[1].is_here);
+    assert_int_equal(single->answers[1].error, PAWL_OK);
+    assert_true(replica_status(single->replica).load_count > 0);
+    assert_int_equal(single->answers[1].count, 1);
+}
+
+static void ask_result(struct single *single, uint64_t connection, uint64_t correlation)
+{
+    /* The workflow's id is the id of the request that started it. */
+    const struct msg_target target = {.workflow_id =
+                                          BYTES_LITERAL("00000000-0000-0000-0000-00000000000b")};
+    single_request(single, connection, 1, correlation, 0, REQUEST_RESULT, &schema_target, &target);
+}
+
+static void test_result_of_an_open_run_is_forgotten_with_its_connection(void **state)
+{
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    single_attach(single, 2, 2, 1);
+    start(single, 1, 1, 1, 11);
+    for (uint64_t i = 0; i < 10; i++)
+        ask_result(single, 1 + i % 2, 10 + i);
+    assert_int_equal(replica_status(single->replica).result_count, 10);
+    single_close(single, 1);
+    assert_int_equal(replica_status(single->replica).result_count, 5);
+    single_close(single, 2);
+    assert_int_equal(replica_status(single->replica).result_count, 0);
+    for (uint64_t i = 0; i < 10; i++)
+        assert_false(single->answers[10 + i].is_here);
+}
+
+/* A timer that nothing can be made of, due at once, straight into the store. */
+static void plant_damaged_timer(struct single *single)
+{
+    uint8_t key[28] = {0};
+    key[7] = 1;
+    const struct rows_port rows = rows_map_port(single->rows);
+    struct rows_snapshot *snapshot;
+    assert_int_equal(rows.snapshot_open(rows.self, 0, &snapshot), PAWL_OK);
+    struct rows_mark mark = rows.snapshot_mark(rows.self, snapshot);
+    rows.snapshot_close(rows.self, snapshot);
+    mark.index++;
+    const struct row_write write = {
+        .table = TABLE_TIMER, .key = bytes_of(key, sizeof key), .value = BYTES_LITERAL("\xc1")};
+    assert_int_equal(rows.flush(rows.self, 0, &mark, &write, 1, NULL), PAWL_OK);
+}
+
+static void test_timer_that_cannot_be_decided_does_not_hold_up_the_others(void **state)
+{
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    start(single, 1, 1, 1, 11); /* its request expires in a day */
+    single_settle(single);
+    plant_damaged_timer(single);
+    single_restart(single);
+    const uint64_t before = replica_status(single->replica).decision_count;
+    single_sleep(single, REQUEST_HORIZON_MS * 1000);
+    single_sleep(single, 10000000);
+    const struct replica_status status = replica_status(single->replica);
+    assert_true(status.decision_count > before);
+    assert_true(status.stuck_count > 0 && status.stuck_count < 10);
+    assert_true(replica_deadline_us(single->replica) > single->now_us + 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        TEST(test_start_asked_again_without_room_gets_its_answer),
+        TEST(test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided),
+        TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
+        TEST(test_result_of_an_open_run_is_forgotten_with_its_connection),
+        TEST(test_timer_that_cannot_be_decided_does_not_hold_up_the_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
