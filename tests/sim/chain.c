@@ -41,6 +41,13 @@ void chain_done(struct chain *chain)
         chain->port.snapshot_close(chain->port.self, chain->entries[i].after);
     rows_map_free(chain->rows);
     arena_done(&chain->arena);
+    for (size_t i = 0; i < chain->written_capacity; i++)
+        while (chain->written[i] != NULL) {
+            struct written *written = chain->written[i];
+            chain->written[i] = written->next;
+            free(written);
+        }
+    free(chain->written);
     free(chain->entries);
     free(chain->leaders);
 }
@@ -49,6 +56,57 @@ struct rows_snapshot *chain_snapshot(const struct chain *chain, uint64_t index)
 {
     assert(index < chain->count);
     return chain->entries[index].after;
+}
+
+/* ---- what is written ---- */
+
+static const struct written *written_find(const struct chain *chain, uint64_t index, uint64_t term)
+{
+    const struct written *written = index < chain->written_capacity ? chain->written[index] : NULL;
+    while (written != NULL && written->term != term)
+        written = written->next;
+    return written;
+}
+
+static struct bytes written_payload(const struct written *written)
+{
+    return written == NULL ? (struct bytes){NULL, 0} : bytes_of(written->payload, written->size);
+}
+
+static void written_add(struct chain *chain, const struct wal_entry *entry)
+{
+    if (entry->index >= chain->written_capacity) {
+        const size_t capacity = (size_t)entry->index * 2 + 256;
+        chain->written = must_resize(chain->written, capacity * sizeof(struct written *));
+        for (size_t i = chain->written_capacity; i < capacity; i++)
+            chain->written[i] = NULL;
+        chain->written_capacity = capacity;
+    }
+    struct written *written = must_alloc(sizeof *written + entry->payload.size);
+    *written = (struct written){
+        .next = chain->written[entry->index], .term = entry->term, .size = entry->payload.size};
+    if (entry->payload.size > 0)
+        memcpy(written->payload, entry->payload.data, entry->payload.size);
+    chain->written[entry->index] = written;
+}
+
+/* Log matching, in its strongest form: whoever writes an entry of an index and a term writes the
+ * same. */
+void chain_node_writes(struct chain *chain, struct sim *sim, const struct sim_node *node,
+                       const struct job *append)
+{
+    for (size_t i = 0; i < append->append.record_count; i++) {
+        const struct wal_record *record = &append->append.records[i];
+        const struct wal_entry *entry = &record->entry;
+        if (record->kind != WAL_ENTRY)
+            continue;
+        const struct written *before = written_find(chain, entry->index, entry->term);
+        if (before == NULL)
+            written_add(chain, entry);
+        else if (!bytes_equal(written_payload(before), entry->payload))
+            sim_fail(sim, "log matching", "node %u writes another entry %llu of term %llu",
+                     number(node), (ull)entry->index, (ull)entry->term);
+    }
 }
 
 /* ---- new entries ---- */
@@ -100,17 +158,21 @@ static void entry_seal(struct chain *chain, struct chain_entry *added)
 static void entry_committed(struct chain *chain, struct sim *sim, const struct sim_node *node,
                             uint64_t index)
 {
-    const struct bytes payload = replica_entry_payload(node->replica, index);
+    const uint64_t term = raft_term_at(replica_raft(node->replica), index);
+    const struct bytes payload = written_payload(written_find(chain, index, term));
     const uint64_t clock_us = chain->entries[index - 1].clock_us;
     struct chain_entry *added = entry_add(chain);
     struct entry entry = {.clock_us = clock_us};
     *added = (struct chain_entry){
-        .term = raft_term_at(replica_raft(node->replica), index),
+        .term = term,
         .hash = hash_of(payload),
         .clock_us = clock_us,
         .committed_at_us = sim->events.now_us,
     };
     arena_reset(&chain->arena);
+    if (written_find(chain, index, term) == NULL)
+        sim_fail(sim, "chain", "node %u has committed entry %llu of term %llu, which nobody wrote",
+                 number(node), (ull)index, (ull)term);
     if (payload.size > 0 && entry_decode(payload, &chain->arena, &entry) != PAWL_OK)
         sim_fail(sim, "chain", "entry %llu cannot be read", (ull)index);
     if (entry.clock_us < clock_us)
@@ -375,7 +437,7 @@ static void memory_matches(struct chain *chain, struct sim *sim, struct sim_node
     const struct bytes all = {NULL, 0};
     if (view.scan(view.self, table, all, all, ROWS_MAX, held, &held_count) != PAWL_OK)
         return;
-    const uint64_t index = replica_status(node->replica).commit_index;
+    const uint64_t index = replica_status(node->replica).applied_index;
     enum pawl_error error = chain->port.scan(chain->port.self, chain_snapshot(chain, index), table,
                                              all, all, false, ROWS_MAX, told, &told_count);
     assert(error == PAWL_OK);

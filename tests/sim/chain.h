@@ -34,6 +34,13 @@ struct chain_entry {
     struct rows_sum sums[TABLE_COUNT];
 };
 
+struct written { /* an entry as a node wrote it to its log; an index may have had several */
+    struct written *next;
+    uint64_t term;
+    size_t size;
+    uint8_t payload[];
+};
+
 struct shadow {    /* what a node has promised to others */
     uint64_t life; /* of the node, when the figures below began */
     uint64_t commit_index;
@@ -47,6 +54,8 @@ struct shadow {    /* what a node has promised to others */
 struct chain {
     struct chain_entry *entries; /* entries[0] is index 0: nothing */
     size_t count, capacity;      /* entries, index 0 included */
+    struct written **written;    /* by index */
+    size_t written_capacity;
     struct rows_map *rows;
     struct rows_port port;
     struct arena arena;
@@ -65,6 +74,8 @@ static inline uint64_t chain_last_index(const struct chain *chain)
 struct rows_snapshot *chain_snapshot(const struct chain *chain, uint64_t index);
 
 /* Called by the nodes */
+void chain_node_writes(struct chain *chain, struct sim *sim, const struct sim_node *node,
+                       const struct job *append);
 void chain_peer_sends(struct chain *chain, struct sim *sim, const struct sim_node *node,
                       struct bytes body);
 void chain_node_turned(struct chain *chain, struct sim *sim, struct sim_node *node);

@@ -98,6 +98,10 @@ static void submit(void *self, struct job *job_take)
     struct sim_node *node = self;
     switch (job_take->kind) {
     case JOB_LOG_APPEND:
+        chain_node_writes(&node->sim->chain, node->sim, node, job_take);
+        lane_put(&node->lanes[LANE_LOG], job_take);
+        lane_start(node, LANE_LOG);
+        break;
     case JOB_LOG_READ:
     case JOB_LOG_CUT:
         lane_put(&node->lanes[LANE_LOG], job_take);
