@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "node/arrivals.h"
 #include "node/cluster/bootstrap.h"
 #include "node/cluster/peers.h"
 #include "node/disk_posix.h"
@@ -53,6 +54,8 @@ struct daemon {
     uint64_t leader_said;
     uint64_t busy_us; /* when the log last grew */
     bool has_rested;
+    size_t client_count; /* connections of clients, up or on their way out */
+    struct arrivals arrivals;
     struct buffer_of_inputs {
         struct replica_input *input;
         size_t count, capacity;
@@ -238,8 +241,31 @@ static void add_input(struct daemon *daemon, struct replica_input input)
     inputs->input[inputs->count++] = input;
 }
 
+/* The wire is shared with the peers, so clients must not take all of it. */
+static void count_client(struct daemon *daemon, const struct wire_event *event, uint64_t now_us)
+{
+    if (event->kind == WIRE_ACCEPTED) {
+        daemon->client_count++;
+        if (daemon->client_count > CLIENT_CONNECTIONS_MAX ||
+            !arrivals_add(&daemon->arrivals, event->connection, now_us))
+            wire_close(daemon->wire, event->connection);
+        return;
+    }
+    arrivals_remove(&daemon->arrivals, event->connection);
+    if (event->kind == WIRE_CLOSED)
+        daemon->client_count--;
+}
+
+static void close_silent_clients(struct daemon *daemon, uint64_t now_us)
+{
+    uint64_t connection;
+    while ((connection = arrivals_take_late(&daemon->arrivals, now_us)) != 0)
+        wire_close(daemon->wire, connection);
+}
+
 static void client_event(struct daemon *daemon, const struct wire_event *event, uint64_t now_us)
 {
+    count_client(daemon, event, now_us);
     if (daemon->run.replica == NULL) {
         bootstrap_client_event(daemon->bootstrap, event, now_us);
         return;
@@ -349,7 +375,10 @@ static uint64_t turn(struct daemon *daemon)
     uint64_t deadline_us;
     take_events(daemon, now_us);
     bootstrap_tick(daemon->bootstrap, now_us);
+    close_silent_clients(daemon, now_us);
     deadline_us = bootstrap_deadline_us(daemon->bootstrap);
+    if (arrivals_deadline_us(&daemon->arrivals) < deadline_us)
+        deadline_us = arrivals_deadline_us(&daemon->arrivals);
     if (daemon->run.replica != NULL) {
         const uint64_t last_index = replica_status(daemon->run.replica).last_index;
         replica_turn(daemon->run.replica, daemon->inputs.input, daemon->inputs.count);

@@ -50,6 +50,8 @@
 #define SESSION_HEARTBEAT_MS     2000
 #define RECONNECT_BACKOFF_MS_MAX 500
 #define CONNECTIONS_MAX          4096
+#define CLIENT_CONNECTIONS_MAX   (CONNECTIONS_MAX - 256) /* the others are left to the peers */
+#define HELLO_MS_MAX             5000 /* a client's connection that has said nothing for so long is closed */
 #define CONNECTION_OUTPUT_MAX    ((size_t)16 << 20)
 #define CONNECTION_REQUESTS_MAX  1024   /* unanswered requests of one connection */
 #define READS_WAITING_MAX        16384  /* reads that wait for a round or a snapshot */

@@ -32,6 +32,7 @@ struct peers {
     struct accepted {
         uint64_t connection;
         uint64_t node; /* 0: no hello yet */
+        uint64_t since_us;
     } accepted[ACCEPTED_MAX];
     size_t accepted_count;
     struct arena arena;
@@ -101,8 +102,28 @@ static uint64_t patience_end_us(const struct peer *peer)
                        : peer->dialled_us + (uint64_t)HELLO_MS * 1000;
 }
 
+/* A connection that has not said hello in time is none of a peer. */
+static uint64_t silence_end_us(const struct accepted *accepted)
+{
+    return accepted->node != 0 ? UINT64_MAX : accepted->since_us + (uint64_t)HELLO_MS * 1000;
+}
+
+static void close_accepted(struct peers *peers, struct accepted *accepted)
+{
+    wire_close(peers->wire, accepted->connection);
+    *accepted = peers->accepted[--peers->accepted_count];
+}
+
+static void close_silent(struct peers *peers, uint64_t now_us)
+{
+    for (size_t i = peers->accepted_count; i > 0; i--)
+        if (silence_end_us(&peers->accepted[i - 1]) < now_us)
+            close_accepted(peers, &peers->accepted[i - 1]);
+}
+
 void peers_tick(struct peers *peers, uint64_t now_us)
 {
+    close_silent(peers, now_us);
     for (size_t i = 0; i < peers->peer_count; i++) {
         struct peer *peer = &peers->peer[i];
         if (peer->connection != 0 && now_us > patience_end_us(peer)) {
@@ -123,6 +144,9 @@ uint64_t peers_deadline_us(const struct peers *peers)
         if (due_us < deadline_us)
             deadline_us = due_us;
     }
+    for (size_t i = 0; i < peers->accepted_count; i++)
+        if (silence_end_us(&peers->accepted[i]) < deadline_us)
+            deadline_us = silence_end_us(&peers->accepted[i]) + 1;
     return deadline_us;
 }
 
@@ -159,15 +183,28 @@ static struct accepted *accepted_of(struct peers *peers, uint64_t connection)
     return NULL;
 }
 
-/* NULL: no room; the connection is closed. */
-static struct accepted *add_accepted(struct peers *peers, uint64_t connection)
+/* Who has been silent for longest gives way: a peer says hello at once. */
+static void make_room(struct peers *peers)
 {
+    struct accepted *oldest = &peers->accepted[0];
+    for (size_t i = 1; i < peers->accepted_count; i++)
+        if (silence_end_us(&peers->accepted[i]) < silence_end_us(oldest))
+            oldest = &peers->accepted[i];
+    if (oldest->node == 0)
+        close_accepted(peers, oldest);
+}
+
+/* NULL: no room; the connection is closed. */
+static struct accepted *add_accepted(struct peers *peers, uint64_t connection, uint64_t now_us)
+{
+    if (peers->accepted_count == ACCEPTED_MAX)
+        make_room(peers);
     if (peers->accepted_count == ACCEPTED_MAX) {
         wire_close(peers->wire, connection);
         return NULL;
     }
     struct accepted *accepted = &peers->accepted[peers->accepted_count++];
-    *accepted = (struct accepted){.connection = connection};
+    *accepted = (struct accepted){.connection = connection, .since_us = now_us};
     return accepted;
 }
 
@@ -236,8 +273,7 @@ static bool accepted_frame(struct peers *peers, struct accepted *accepted,
         return true;
     }
     if (!read_hello(peers, event, &hello) || peer_of_node(peers, hello.from) == NULL) {
-        wire_close(peers->wire, accepted->connection);
-        forget_accepted(peers, accepted);
+        close_accepted(peers, accepted);
         return false;
     }
     accepted->node = hello.from;
@@ -257,11 +293,11 @@ bool peers_event(struct peers *peers, const struct wire_event *event, uint64_t n
     struct accepted *accepted = accepted_of(peers, event->connection);
     switch (event->kind) {
     case WIRE_ACCEPTED:
-        (void)add_accepted(peers, event->connection);
+        (void)add_accepted(peers, event->connection, now_us);
         return false;
     case WIRE_FRAME:
         if (accepted == NULL) /* it was accepted before this node began to run */
-            accepted = add_accepted(peers, event->connection);
+            accepted = add_accepted(peers, event->connection, now_us);
         return accepted != NULL && accepted_frame(peers, accepted, event, now_us, node_out);
     case WIRE_CLOSED:
         if (accepted != NULL)
