@@ -7,7 +7,6 @@
 #include "node/partition.h"
 
 enum {
-    APPEND_BYTES_MAX = 1 << 20,
     WINDOW_MESSAGES_MAX = 64,
     RAFT_UNCOMMITTED_BYTES_MAX = 256 << 20,
     WALL_HEARD_US_MAX = 10 * 1000 * 1000,
@@ -54,6 +53,7 @@ static void defaults(struct replica_options *options)
                                             .window_bytes_busy = (size_t)64 << 20,
                                             .window_bytes_stop = (size_t)128 << 20,
                                             .cache_bytes_max = (size_t)4 << 20,
+                                            .append_bytes_max = 1 << 20,
                                             .cut_step = 4096,
                                             .cut_keep = 1024,
                                             .free_bytes_low = (uint64_t)128 << 20};
@@ -68,6 +68,7 @@ static void defaults(struct replica_options *options)
     DEFAULT(window_bytes_busy);
     DEFAULT(window_bytes_stop);
     DEFAULT(cache_bytes_max);
+    DEFAULT(append_bytes_max);
     DEFAULT(cut_step);
     DEFAULT(cut_keep);
     DEFAULT(free_bytes_low);
@@ -82,10 +83,10 @@ static struct raft *raft_of(const struct replica *replica, const struct replica_
                                 .heartbeat_ms = options->heartbeat_ms,
                                 .election_timeout_ms_min = options->election_timeout_ms_min,
                                 .election_timeout_ms_max = options->election_timeout_ms_max,
-                                .append_bytes_max = APPEND_BYTES_MAX,
+                                .append_bytes_max = options->append_bytes_max,
                                 .append_entries_max = APPEND_ENTRIES_MAX,
                                 .window_messages_max = WINDOW_MESSAGES_MAX,
-                                .window_bytes_max = 16 * APPEND_BYTES_MAX,
+                                .window_bytes_max = 16 * options->append_bytes_max,
                                 .uncommitted_bytes_max = RAFT_UNCOMMITTED_BYTES_MAX};
     for (size_t i = 0; i < options->member_count; i++)
         raft.configuration.voters[raft.configuration.voter_count++] = options->members[i].node;

@@ -48,6 +48,7 @@ struct replica_options {
     size_t window_bytes_busy; /* dirty rows from which new starts are told BUSY; 0: 64 MiB */
     size_t window_bytes_stop; /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
     size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 4 MiB */
+    uint32_t append_bytes_max; /* payloads in one message to a follower; 0: 1 MiB */
     uint64_t cut_step;        /* the log is cut when so many entries are not needed; 0: 4096 ... */
     uint64_t cut_keep;        /* ... beside these, kept for followers a little behind; 0: 1024 */
     uint64_t free_bytes_low;  /* disk space below which new starts are refused; 0: 128 MiB */

@@ -239,6 +239,8 @@ static void rotate(struct sim *sim, const struct fault *fault)
         slow->sync_us_min = 20000;
         slow->sync_us_max = 400000;
     }
+    if (random_chance(random, 300000))
+        sim_node_power_cut(slow_or_any(sim), random_between(random, 5000, 300000));
     if (random_chance(random, 400000))
         sim_node_power_cut(leader, random_between(random, 5000, 300000));
     const uint64_t next_us = sim->events.now_us + random_between(random, 100000, 1200000);

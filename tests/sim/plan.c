@@ -74,6 +74,7 @@ struct plan plan_draw(const struct random *root)
         .window_bytes_busy = pick(&random, windows, 3),
         .cut_step = pick(&random, steps, 3),
         .cut_keep = random_between(&random, 1, 20),
+        .append_bytes_max = random_chance(&random, 400000) ? 64 : 1 << 20,
         .flush_interval_ms = (uint32_t)pick(&random, intervals, 4),
         .read_delay_us_max = (uint32_t)pick(&random, delays, 3),
     };

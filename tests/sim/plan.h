@@ -72,6 +72,7 @@ struct plan {
     uint64_t segment_bytes; /* of the log */
     uint64_t clean_bytes_max, cache_bytes_max, window_bytes_busy;
     uint64_t cut_step, cut_keep;
+    uint32_t append_bytes_max;
     uint32_t flush_interval_ms;
     uint32_t read_delay_us_max; /* of loads and queries */
 };
