@@ -2,7 +2,7 @@
 
 #include "workflow/expression/work.h"
 
-enum { INDEX_FROM = 16, CAPACITY_MIN = 4 };
+enum { INDEX_FROM = 16, CAPACITY_MIN = 4, VIEW_BYTES_SMALL = 512 };
 
 struct datum datum_unsigned(uint64_t integer)
 {
@@ -245,19 +245,48 @@ static bool open_object(struct work *work, struct datum object, struct datum *op
     return work_charge_elements(work, node_count);
 }
 
+/* The opened form of a view that was opened before; NULL: it was not, or long ago. */
+static const struct datum *view_find(const struct work *work, struct datum container)
+{
+    for (uint32_t i = 0; i < WORK_VIEWS_MAX; i++) {
+        if (work->view[i].encoded == container.encoded && work->view[i].encoded != NULL)
+            return &work->view[i].opened;
+    }
+    return NULL;
+}
+
 bool datum_open(struct work *work, struct datum container, struct datum *opened_out)
 {
     if (!container.is_encoded) {
         *opened_out = container;
         return true;
     }
-    return container.kind == DATUM_ARRAY ? open_array(work, container, opened_out)
-                                         : open_object(work, container, opened_out);
+    const uint8_t *encoded = container.encoded;
+    const struct datum *found = view_find(work, container);
+    if (found != NULL) {
+        *opened_out = *found;
+        return true;
+    }
+    if (container.kind == DATUM_ARRAY ? !open_array(work, container, opened_out)
+                                      : !open_object(work, container, opened_out))
+        return false;
+    const uint32_t place = work->view_count++ % WORK_VIEWS_MAX;
+    work->view[place].encoded = encoded;
+    work->view[place].opened = *opened_out;
+    return true;
+}
+
+/* Whether looking through the bytes is cheaper than opening them: there are few, at most. */
+static bool is_small(const struct work *work, struct datum container)
+{
+    return container.size <= VIEW_BYTES_SMALL && view_find(work, container) == NULL;
 }
 
 bool datum_array_get(struct work *work, struct datum array, uint32_t index,
                      struct datum *element_out)
 {
+    if (array.is_encoded && !is_small(work, array) && !datum_open(work, array, &array))
+        return false;
     if (!array.is_encoded) {
         *element_out = index < array.size ? array.items->at[index] : datum_null();
         return true;
@@ -300,10 +329,10 @@ static bool encoded_object_get(struct work *work, struct datum object, struct by
 bool datum_object_get(struct work *work, struct datum object, struct bytes key,
                       struct datum *value_out, bool *is_found_out)
 {
-    if (object.is_encoded)
+    if (object.is_encoded && is_small(work, object))
         return encoded_object_get(work, object, key, value_out, is_found_out);
     uint32_t place;
-    if (!entry_find(work, object, key, &place))
+    if (!datum_open(work, object, &object) || !entry_find(work, object, key, &place))
         return false;
     *is_found_out = place < object.size;
     *value_out = *is_found_out ? object.entries->at[place].value : datum_null();

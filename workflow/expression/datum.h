@@ -86,9 +86,13 @@ static inline struct datum datum_real(double real)
 {
     return (struct datum){.kind = DATUM_FLOAT, .real = real};
 }
+/* The empty view may have no address; the empty string has one, so that views into it can be made.
+ */
 static inline struct datum datum_text(struct bytes text)
 {
-    return (struct datum){.kind = DATUM_STRING, .size = (uint32_t)text.size, .text = text.data};
+    return (struct datum){.kind = DATUM_STRING,
+                          .size = (uint32_t)text.size,
+                          .text = text.data != NULL ? text.data : (const uint8_t *)""};
 }
 struct datum datum_unsigned(uint64_t integer);
 

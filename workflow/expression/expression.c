@@ -3,19 +3,41 @@
 #include "workflow/expression/machine.h"
 #include "workflow/expression/text.h"
 
-/* What a person reads: the error as text, or what was passed. */
+enum { REPORT_BYTES_MAX = 400 };
+
+/* As much of a text as a diag takes, in whole characters. */
+static struct bytes brief(const struct text *text)
+{
+    size_t size = text->size;
+    if (size > REPORT_BYTES_MAX) {
+        size = REPORT_BYTES_MAX;
+        while (size > 0 && (text->data[size] & 0xc0) == 0x80)
+            size--;
+    }
+    return bytes_of(text->data, size);
+}
+
+static enum pawl_error report_limit(const struct work *work, struct pawl_diag *diag)
+{
+    return diag_fail(diag, PAWL_E_LIMIT, "the expression was stopped: %s", work->limit);
+}
+
+/* What a person reads: the error as text, or the limit that was passed. */
 static enum pawl_error report(struct work *work, struct bytes *error_out, struct pawl_diag *diag)
 {
-    if (work->failure != PAWL_E_EXPRESSION)
-        return diag_fail(diag, work->failure, "the expression was stopped: %s", work->limit);
     struct text text = {.work = work};
     const struct datum error = work->error;
-    if (error_out != NULL && !datum_encode(work, error, error_out))
-        return diag_fail(diag, work->failure, "the expression was stopped: %s", work->limit);
+    struct bytes value;
+    if (work->failure != PAWL_E_EXPRESSION)
+        return report_limit(work, diag);
     text_append_plain(&text, error);
-    if (text.is_failed)
-        return diag_fail(diag, PAWL_E_EXPRESSION, "the expression failed");
-    return diag_fail(diag, PAWL_E_EXPRESSION, "%.*s", (int)text.size, (const char *)text.data);
+    if (text.is_failed || !datum_encode(work, error, &value))
+        return report_limit(work, diag);
+    if (error_out != NULL)
+        *error_out = value;
+    const struct bytes message = brief(&text);
+    return diag_fail(diag, PAWL_E_EXPRESSION, "%.*s", (int)message.size,
+                     (const char *)message.data);
 }
 
 /* The arena may grow by EXPRESSION_ARENA_MAX, whatever it may hold altogether. */

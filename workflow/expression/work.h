@@ -13,6 +13,8 @@
 #include "proto/arena.h"
 #include "workflow/expression/datum.h"
 
+enum { WORK_ELEMENTS_PER_UNIT = 4, WORK_BYTES_PER_UNIT = 64, WORK_VIEWS_MAX = 8 };
+
 struct work {
     struct arena *arena;
     uint64_t fuel;
@@ -21,9 +23,14 @@ struct work {
     const char *limit; /* which limit was passed, for people */
     struct datum error;
     uint32_t small; /* elements not yet charged */
+    /* Views that were opened, so that looking into a large one again is cheap; the oldest makes
+     * room. */
+    struct {
+        const uint8_t *encoded;
+        struct datum opened;
+    } view[WORK_VIEWS_MAX];
+    uint32_t view_count;
 };
-
-enum { WORK_ELEMENTS_PER_UNIT = 4, WORK_BYTES_PER_UNIT = 64 };
 
 /* Spend; false: PAWL_E_LIMIT. */
 bool work_charge(struct work *work, uint64_t units);
