@@ -3,13 +3,15 @@
  * 1. A flush seals at G <= min(applied, this node's own synced index), so the store never knows
  * what the log may lose.
  * 2. The log is cut only behind what the store has durably and every member holds.
+ * 3. A flush brings back how much space is left. While that is little there is always a next one,
+ * empty if need be, so that space that comes free is noticed.
  */
 #include <assert.h>
 
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { RETRY_US = 100 * 1000, SOON_US = 10 * 1000 };
+enum { RETRY_US = 100 * 1000, SOON_US = 10 * 1000, WATCH_US = 500 * 1000 };
 
 void flush_want(struct partition *partition, uint64_t index)
 {
@@ -28,10 +30,17 @@ static uint64_t seal_index(const struct partition *partition)
     return partition->applied_index < stable ? partition->applied_index : stable;
 }
 
+static bool is_short_of_space(const struct partition *partition)
+{
+    return partition->free_bytes < partition->replica->options.free_bytes_low;
+}
+
 /* Seal what fits into one job: less of the window when all of it does not. */
 static struct job *seal(struct partition *partition, uint64_t *index)
 {
     const uint64_t flushed = memory_flushed_index(partition->memory);
+    if (*index == flushed)
+        return job_new(JOB_FLUSH, partition->number);
     for (; *index > flushed; *index = flushed + (*index - flushed) / 2) {
         struct job *job = job_new(JOB_FLUSH, partition->number);
         if (job != NULL && memory_seal(partition->memory, *index, &job->arena, &job->flush.writes,
@@ -69,6 +78,8 @@ void flush_due(struct partition *partition)
         begin_flush(partition, index);
     else if (partition->applied_index > index)
         partition->flush_due_us = now_us + SOON_US; /* its own log is behind */
+    else if (is_short_of_space(partition))
+        begin_flush(partition, index);
     else
         partition->flush_due_us = 0;
 }
@@ -114,6 +125,8 @@ void flush_done(struct partition *partition, struct job *job)
             now_us + (partition->wanted_index > memory_flushed_index(partition->memory)
                           ? 1
                           : (uint64_t)partition->replica->options.flush_interval_ms * 1000);
+    if (is_short_of_space(partition) && partition->flush_due_us == 0)
+        partition->flush_due_us = now_us + WATCH_US;
     reads_flushed(partition);
     cut_log(partition);
 }
