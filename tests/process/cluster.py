@@ -175,6 +175,8 @@ class Node(Program):
         outcome = self.test.pawl('-o', 'json', '--timeout', '2s', 'cluster', 'status', nodes=self.client)
         if outcome.code != 0:
             raise Failed(str(outcome))
+        if outcome.json['name'] != self.name:
+            raise Failed(f'{self.name} was asked and {outcome.json["name"]} answered')
         return outcome.json
 
     def path(self, *parts):

@@ -5,7 +5,8 @@ The nodes live on a small file system of their own, mounted where no other proce
 import ctypes
 import os
 
-from cluster import Failed, Test, _libc, main, wait_until
+from cluster import Failed, main, wait_until
+from shop import Ledger
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLONE_NEWNS = 0x00020000
@@ -43,6 +44,13 @@ def _start(test, i, text):
                      namespace='shop')
 
 
+def _is_taken(test, i):
+    outcome = _start(test, i, 'after')
+    if outcome.code != 0:
+        raise Failed(str(outcome))
+    return True
+
+
 def _start_until_refused(test, kept):
     text = 'x' * 60000
     for i in range(len(kept), len(kept) + 4000):
@@ -68,8 +76,11 @@ def _run(test, directory):
     test.check('the status says so', any(node.status()['outOfSpace'] for node in cluster.nodes))
     test.check('reads are served', test.pawl('wf', 'show', 'run-0', namespace='shop').code == 0)
     payment = test.spawn('payment', [os.path.join(test.examples, 'order-payment'), '--nodes', cluster.connection, '--ledger', test.path('payment.ledger')])
+    acknowledged = wait_until('reports to be acknowledged', lambda: [line for line in Ledger(test.path('payment.ledger')).lines() if line[0] == 'ack'])
+    test.check('reports are still taken', all(line[4] == 'OK' for line in acknowledged), acknowledged)
+    test.check('while starts are not', _start(test, 10000, 'x' * 60000).code == 5)
     os.remove(os.path.join(directory, 'ballast'))
-    wait_until('a start to be taken again', lambda: _start(test, len(kept), 'after').code == 0)
+    wait_until('a start to be taken again', lambda: _is_taken(test, len(kept)))
     kept.append(f'run-{len(kept)}')
     test.check('starts are taken again when there is space', True)
     wait_until('the status to say so', lambda: not any(node.status()['outOfSpace'] for node in cluster.nodes))
@@ -93,7 +104,7 @@ def case_disk_full(test):
     directory = test.path('small')
     os.mkdir(directory)
     try:
-        unmount = _mount(directory, 240 * MIB)
+        unmount = _mount(directory, 448 * MIB)
     except OSError as error:
         print(f'skipped: {error}', flush=True)
         return
