@@ -4,6 +4,8 @@
 
 #include "proto/limits.h"
 
+enum { LOAD_ROWS_MAX = 512, LOAD_BYTES_MAX = 1 << 20 };
+
 struct job *job_new(enum job_kind kind, uint32_t partition)
 {
     struct job *job = calloc(1, sizeof *job);
@@ -147,10 +149,20 @@ static enum pawl_error load_row(const struct rows_port *rows, struct rows_snapsh
     return PAWL_OK;
 }
 
+/* How many of the rows one load brings: at least one, and more while they are small. */
+static size_t load_count(const struct row *rows, size_t count)
+{
+    size_t bytes = 0, taken = 0;
+    while (taken < count && taken < LOAD_ROWS_MAX && (taken == 0 || bytes < LOAD_BYTES_MAX)) {
+        bytes += rows[taken].key.size + rows[taken].value.size;
+        taken++;
+    }
+    return taken;
+}
+
 static enum pawl_error load_range(const struct rows_port *rows, struct rows_snapshot *snapshot,
                                   struct job *job)
 {
-    enum { LOAD_ROWS_MAX = 512 };
     const struct memory_missing *missing = &job->load.missing;
     struct row *found = arena_array(&job->arena, LOAD_ROWS_MAX + 1, sizeof *found);
     size_t count;
@@ -159,12 +171,14 @@ static enum pawl_error load_range(const struct rows_port *rows, struct rows_snap
     TRY(rows->scan(rows->self, snapshot, missing->table, missing->begin, missing->end, false,
                    LOAD_ROWS_MAX + 1, found, &count));
     job->load.covered_end = missing->end;
-    if (count > LOAD_ROWS_MAX) {
-        job->load.covered_end = arena_copy(&job->arena, found[LOAD_ROWS_MAX].key);
-        count = LOAD_ROWS_MAX;
+    const size_t taken = load_count(found, count);
+    if (taken < count) {
+        job->load.covered_end = arena_copy(&job->arena, found[taken].key);
+        if (job->load.covered_end.data == NULL)
+            return PAWL_E_NO_MEMORY;
     }
-    TRY(copy_rows(&job->arena, found, count, &job->load.rows));
-    job->load.row_count = count;
+    TRY(copy_rows(&job->arena, found, taken, &job->load.rows));
+    job->load.row_count = taken;
     return PAWL_OK;
 }
 

@@ -8,7 +8,7 @@
 
 #include "node/say.h"
 
-enum { LOG_GROUP_MAX = 256, FULL_WAIT_MS = 200, EXIT_DISK_FAILED = 70 };
+enum { LOG_GROUP_MAX = 256, LOG_GROUP_BYTES = 8 << 20, FULL_WAIT_MS = 200, EXIT_DISK_FAILED = 70 };
 
 /* A queue of jobs and the thread that empties it. */
 struct lane {
@@ -56,6 +56,14 @@ static struct job *lane_take(struct lane *lane)
     return jobs;
 }
 
+static bool lane_is_stopping(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    const bool is_stopping = lane->is_stopping;
+    pthread_mutex_unlock(&lane->mutex);
+    return is_stopping;
+}
+
 static void finish(struct runner *runner, struct job *const *jobs, size_t count)
 {
     pthread_mutex_lock(&runner->done_mutex);
@@ -81,6 +89,14 @@ static _Noreturn void die(const char *what, const struct job *job)
     _exit(EXIT_DISK_FAILED);
 }
 
+/* What the loop needs cannot be read: to ask again would be all that it could do. A query's caller
+ * is told of damage. */
+static void die_if_failed(const char *what, const struct job *job)
+{
+    if (job->error == PAWL_E_IO || (job->error == PAWL_E_CORRUPT && job->kind != JOB_QUERY))
+        die(what, job);
+}
+
 static void wait_for_space(const char *what)
 {
     say(SAY_WARNING, "the disk is full", "what=%s", what);
@@ -95,11 +111,35 @@ static void run_log_group(struct runner *runner, struct job *const *jobs, size_t
         enum pawl_error error = jobs_run_log(runner->options.wal, jobs + done, count - done, &more);
         if (error != PAWL_OK && error != PAWL_E_DISK_FULL)
             die("the log cannot be written; this node stops", jobs[done + more]);
+        for (size_t i = done; i < done + more; i++)
+            die_if_failed("the log cannot be read or cut; this node stops", jobs[i]);
         finish(runner, jobs + done, more);
         done += more;
+        if (error == PAWL_E_DISK_FULL && lane_is_stopping(&runner->log))
+            return; /* as if the process had been killed: nothing of the rest was promised */
         if (error == PAWL_E_DISK_FULL)
             wait_for_space("log");
     }
+}
+
+static size_t append_bytes(const struct job *job)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; job->kind == JOB_LOG_APPEND && i < job->append.payload_count; i++)
+        bytes += job->append.payloads[i]->size;
+    return bytes;
+}
+
+/* The first jobs that wait, as many as the log takes at once after a slow sync. */
+static size_t take_group(struct job **waiting, struct job *group[LOG_GROUP_MAX])
+{
+    size_t count = 0, bytes = 0;
+    while (*waiting != NULL && count < LOG_GROUP_MAX && bytes < LOG_GROUP_BYTES) {
+        bytes += append_bytes(*waiting);
+        group[count++] = *waiting;
+        *waiting = (*waiting)->next;
+    }
+    return count;
 }
 
 static void *log_main(void *user)
@@ -110,9 +150,7 @@ static void *log_main(void *user)
     while ((waiting = lane_take(lane)) != NULL) {
         while (waiting != NULL) {
             struct job *group[LOG_GROUP_MAX];
-            size_t count = 0;
-            for (; waiting != NULL && count < LOG_GROUP_MAX; waiting = waiting->next)
-                group[count++] = waiting;
+            const size_t count = take_group(&waiting, group);
             run_log_group(runner, group, count);
         }
         struct pawl_diag diag = {0};
@@ -158,6 +196,7 @@ static void *reader_main(void *user)
             struct job *job = waiting;
             waiting = job->next;
             job_run_read(&lane->runner->options.rows, lane->runner->engine, job);
+            die_if_failed("the store cannot be read; this node stops", job);
             finish(lane->runner, &job, 1);
         }
     return NULL;

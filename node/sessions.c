@@ -252,8 +252,6 @@ void sessions_attach(struct partition *partition, const struct msg_attach *attac
 bool sessions_is_newest(const struct partition *partition, struct id128 id, uint64_t attachment)
 {
     const struct session *session = session_find(partition, id);
-    if (NODE_MUTANT(OLD_ATTACHMENT_DECIDED))
-        return true;
     return session != NULL && session->attachment == attachment;
 }
 

@@ -213,6 +213,15 @@ static void forget_accepted(struct peers *peers, struct accepted *accepted)
     *accepted = peers->accepted[--peers->accepted_count];
 }
 
+/* A node has one connection to this one, the newest. What still arrives over an older one may be
+ * from before its restart. */
+static void close_older(struct peers *peers, uint64_t node)
+{
+    for (size_t i = peers->accepted_count; i > 0; i--)
+        if (peers->accepted[i - 1].node == node)
+            close_accepted(peers, &peers->accepted[i - 1]);
+}
+
 static bool read_hello(struct peers *peers, const struct wire_event *event,
                        struct msg_peer_hello *hello_out)
 {
@@ -276,8 +285,9 @@ static bool accepted_frame(struct peers *peers, struct accepted *accepted,
         close_accepted(peers, accepted);
         return false;
     }
-    accepted->node = hello.from;
-    say_hello(peers, accepted->connection, hello.from);
+    close_older(peers, hello.from); /* may move what accepted points at */
+    accepted_of(peers, event->connection)->node = hello.from;
+    say_hello(peers, event->connection, hello.from);
     note_alive(peers, hello.from, now_us);
     return false;
 }
