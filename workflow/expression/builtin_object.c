@@ -207,7 +207,7 @@ bool object_contains(struct work *work, struct datum input, const struct datum *
 {
     bool is_contained;
     const struct datum part = arguments[0];
-    if (strcmp(datum_type(input), datum_type(part)) != 0)
+    if (input.kind != part.kind && !(datum_is_number(input) && datum_is_number(part)))
         return work_fail(work, "%v and %v cannot have their containment checked", &input, &part);
     if (!contains(work, input, part, &is_contained))
         return false;

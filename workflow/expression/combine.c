@@ -1,4 +1,6 @@
 /* The result of a node whose operands are known. */
+#include <assert.h>
+
 #include "workflow/expression/builtin.h"
 #include "workflow/expression/machine.h"
 #include "workflow/expression/number.h"
@@ -6,11 +8,50 @@
 #include "workflow/expression/paths.h"
 #include "workflow/expression/text.h"
 
-static bool negate(struct work *work, struct datum operand, struct datum *output_out)
+static bool index_target(struct work *work, const struct node *node, struct datum input,
+                         const struct datum *operands, struct datum *output_out)
 {
-    if (!datum_is_number(operand))
-        return work_fail(work, "%v cannot be negated", &operand);
-    *output_out = number_negate(operand);
+    (void)node, (void)input;
+    return path_index(work, operands[1], operands[0], output_out);
+}
+
+static bool slice_target(struct work *work, const struct node *node, struct datum input,
+                         const struct datum *operands, struct datum *output_out)
+{
+    (void)node, (void)input;
+    return path_slice(work, operands[2], operands[0], operands[1], output_out);
+}
+
+static bool get_path(struct work *work, const struct node *node, struct datum input,
+                     const struct datum *operands, struct datum *output_out)
+{
+    (void)node;
+    return path_get(work, input, operands[0], output_out);
+}
+
+static bool operate_sides(struct work *work, const struct node *node, struct datum input,
+                          const struct datum *operands, struct datum *output_out)
+{
+    (void)input;
+    return operate(work, (enum operation)node->operation, operands[1], operands[0], output_out);
+}
+
+static bool negate(struct work *work, const struct node *node, struct datum input,
+                   const struct datum *operands, struct datum *output_out)
+{
+    (void)node, (void)input;
+    if (!datum_is_number(operands[0]))
+        return work_fail(work, "%v cannot be negated", &operands[0]);
+    *output_out = number_negate(operands[0]);
+    return true;
+}
+
+/* Only holds a place: make_object looks at the key. */
+static bool hold_place(struct work *work, const struct node *node, struct datum input,
+                       const struct datum *operands, struct datum *output_out)
+{
+    (void)work, (void)node, (void)input, (void)operands;
+    *output_out = datum_null();
     return true;
 }
 
@@ -35,9 +76,10 @@ static bool make_object(struct work *work, const struct node *node, struct datum
 }
 
 /* Operands stand last part first; every second one is literal text. */
-static bool make_text(struct work *work, const struct node *node, const struct datum *operands,
-                      struct datum *output_out)
+static bool make_text(struct work *work, const struct node *node, struct datum input,
+                      const struct datum *operands, struct datum *output_out)
 {
+    (void)input;
     struct text text = {.work = work};
     for (uint32_t i = node->count; i-- > 0;) {
         const bool is_literal = (node->count - 1 - i) % 2 == 0;
@@ -50,8 +92,9 @@ static bool make_text(struct work *work, const struct node *node, const struct d
 }
 
 static bool format_input(struct work *work, const struct node *node, struct datum input,
-                         struct datum *output_out)
+                         const struct datum *operands, struct datum *output_out)
 {
+    (void)operands;
     struct text text = {.work = work};
     return format_append(&text, (enum format)node->operation, input) &&
            text_take(&text, output_out);
@@ -69,59 +112,13 @@ static bool call(struct work *work, const struct node *node, struct datum input,
 bool combine(struct work *work, const struct node *node, struct datum input,
              const struct datum *operands, struct datum *output_out)
 {
-    switch ((enum node_kind)node->kind) {
-    case NODE_INDEX:
-        return path_index(work, operands[1], operands[0], output_out);
-    case NODE_SLICE:
-        return path_slice(work, operands[2], operands[0], operands[1], output_out);
-    case NODE_OPERATE:
-        return operate(work, (enum operation)node->operation, operands[1], operands[0], output_out);
-    case NODE_NEGATE:
-        return negate(work, operands[0], output_out);
-    case NODE_OBJECT:
-        return make_object(work, node, input, operands, output_out);
-    case NODE_TEXT:
-        return make_text(work, node, operands, output_out);
-    case NODE_FORMAT:
-        return format_input(work, node, input, output_out);
-    case NODE_NATIVE:
-        return call(work, node, input, operands, output_out);
-    case NODE_GETPATH:
-        return path_get(work, input, operands[0], output_out);
-    case NODE_SAME:
-        *output_out = datum_null();
-        return true;
-    case NODE_IDENTITY:
-    case NODE_CONSTANT:
-    case NODE_ITERATE:
-    case NODE_PIPE:
-    case NODE_COMMA:
-    case NODE_AND:
-    case NODE_OR:
-    case NODE_ALTERNATIVE:
-    case NODE_IF:
-    case NODE_TRY:
-    case NODE_TRY_PATTERN:
-    case NODE_REDUCE:
-    case NODE_FOREACH:
-    case NODE_STEP:
-    case NODE_BIND:
-    case NODE_ARRAY:
-    case NODE_VARIABLE:
-    case NODE_SLOT:
-    case NODE_CLOSURE:
-    case NODE_CALL:
-    case NODE_LABEL:
-    case NODE_BREAK:
-    case NODE_DEFINE:
-    case NODE_PATH:
-    case NODE_LIMIT:
-    case NODE_LAST:
-    case NODE_RANGE:
-    case NODE_EMPTY:
-    case NODE_NAME:
-    case NODE_DOLLAR:
-        break;
-    }
-    return work_limit(work, "an expression was compiled wrongly");
+    static bool (*const combiners[NODE_KINDS])(struct work *, const struct node *, struct datum,
+                                               const struct datum *, struct datum *) = {
+        [NODE_INDEX] = index_target,    [NODE_SLICE] = slice_target, [NODE_GETPATH] = get_path,
+        [NODE_OPERATE] = operate_sides, [NODE_NEGATE] = negate,      [NODE_OBJECT] = make_object,
+        [NODE_SAME] = hold_place,       [NODE_TEXT] = make_text,     [NODE_FORMAT] = format_input,
+        [NODE_NATIVE] = call,
+    };
+    assert(combiners[node->kind] != NULL);
+    return combiners[node->kind](work, node, input, operands, output_out);
 }

@@ -282,61 +282,41 @@ static bool resolve_call(struct compiler *compiler, struct node *node, const str
     return resolve_builtin(compiler, node, scope);
 }
 
+static bool resolve_scoped(struct compiler *compiler, struct node *node, const struct scope *scope)
+{
+    return resolve_binding(compiler, node, SCOPE_VARIABLE, scope);
+}
+
+static bool resolve_label(struct compiler *compiler, struct node *node, const struct scope *scope)
+{
+    return resolve_binding(compiler, node, SCOPE_LABEL, scope);
+}
+
+static bool resolve_break(struct compiler *compiler, struct node *node, const struct scope *scope)
+{
+    return find(scope, SCOPE_LABEL, node->name, &node->hops) != NULL ||
+           fail_name(compiler, node, "$*label-", UINT32_MAX);
+}
+
+static bool resolve_step(struct compiler *compiler, struct node *node, const struct scope *scope)
+{
+    return find(scope, SCOPE_VARIABLE, node->name, &node->hops) != NULL &&
+           resolve_children(compiler, node, scope);
+}
+
+/* Kinds without a line only resolve their children. */
 static bool resolve_kind(struct compiler *compiler, struct node *node, const struct scope *scope)
 {
-    switch ((enum node_kind)node->kind) {
-    case NODE_DOLLAR:
-        return resolve_variable(compiler, node, scope);
-    case NODE_NAME:
-        return resolve_call(compiler, node, scope);
-    case NODE_BIND:
-    case NODE_REDUCE:
-    case NODE_FOREACH:
-        return resolve_binding(compiler, node, SCOPE_VARIABLE, scope);
-    case NODE_LABEL:
-        return resolve_binding(compiler, node, SCOPE_LABEL, scope);
-    case NODE_BREAK:
-        return find(scope, SCOPE_LABEL, node->name, &node->hops) != NULL ||
-               fail_name(compiler, node, "$*label-", UINT32_MAX);
-    case NODE_STEP:
-        return find(scope, SCOPE_VARIABLE, node->name, &node->hops) != NULL &&
-               resolve_children(compiler, node, scope);
-    case NODE_DEFINE:
-        return resolve_definition(compiler, node, scope);
-    case NODE_IDENTITY:
-    case NODE_CONSTANT:
-    case NODE_INDEX:
-    case NODE_SLICE:
-    case NODE_ITERATE:
-    case NODE_PIPE:
-    case NODE_COMMA:
-    case NODE_OPERATE:
-    case NODE_NEGATE:
-    case NODE_AND:
-    case NODE_OR:
-    case NODE_ALTERNATIVE:
-    case NODE_IF:
-    case NODE_TRY:
-    case NODE_TRY_PATTERN:
-    case NODE_ARRAY:
-    case NODE_OBJECT:
-    case NODE_SAME:
-    case NODE_TEXT:
-    case NODE_FORMAT:
-    case NODE_VARIABLE:
-    case NODE_SLOT:
-    case NODE_CLOSURE:
-    case NODE_CALL:
-    case NODE_NATIVE:
-    case NODE_PATH:
-    case NODE_GETPATH:
-    case NODE_LIMIT:
-    case NODE_LAST:
-    case NODE_RANGE:
-    case NODE_EMPTY:
-        return resolve_children(compiler, node, scope);
-    }
-    return false;
+    static bool (*const resolvers[NODE_KINDS])(struct compiler *, struct node *,
+                                               const struct scope *) = {
+        [NODE_DOLLAR] = resolve_variable,   [NODE_NAME] = resolve_call,
+        [NODE_BIND] = resolve_scoped,       [NODE_REDUCE] = resolve_scoped,
+        [NODE_FOREACH] = resolve_scoped,    [NODE_STEP] = resolve_step,
+        [NODE_LABEL] = resolve_label,       [NODE_BREAK] = resolve_break,
+        [NODE_DEFINE] = resolve_definition,
+    };
+    return resolvers[node->kind] != NULL ? resolvers[node->kind](compiler, node, scope)
+                                         : resolve_children(compiler, node, scope);
 }
 
 static bool children_are_plain(const struct node *node)
@@ -350,54 +330,17 @@ static bool children_are_plain(const struct node *node)
 
 static bool is_plain(const struct node *node)
 {
-    switch ((enum node_kind)node->kind) {
-    case NODE_IDENTITY:
-    case NODE_CONSTANT:
-    case NODE_VARIABLE:
-    case NODE_SLOT:
-    case NODE_FORMAT:
-    case NODE_SAME:
+    enum { NEVER, ALWAYS, CHILDREN };
+    static const uint8_t plain[] = {
+#define NODE_KIND(name, plain, follows_paths) [NODE_##name] = plain,
+#include "workflow/expression/nodes.def"
+#undef NODE_KIND
+    };
+    if (node->kind == NODE_ARRAY && node->child[0]->kind == NODE_EMPTY)
         return true;
-    case NODE_ARRAY:
-        return node->child[0]->kind == NODE_EMPTY || node->child[0]->is_plain;
-    case NODE_INDEX:
-    case NODE_SLICE:
-        return !node->is_optional && children_are_plain(node);
-    case NODE_OPERATE:
-    case NODE_NEGATE:
-    case NODE_AND:
-    case NODE_OR:
-    case NODE_ALTERNATIVE:
-    case NODE_IF:
-    case NODE_TRY:
-    case NODE_PIPE:
-    case NODE_OBJECT:
-    case NODE_TEXT:
-    case NODE_NATIVE:
-    case NODE_GETPATH:
-    case NODE_BIND:
-        return children_are_plain(node);
-    case NODE_ITERATE:
-    case NODE_COMMA:
-    case NODE_TRY_PATTERN:
-    case NODE_REDUCE:
-    case NODE_FOREACH:
-    case NODE_STEP:
-    case NODE_CLOSURE:
-    case NODE_CALL:
-    case NODE_LABEL:
-    case NODE_BREAK:
-    case NODE_DEFINE:
-    case NODE_PATH:
-    case NODE_LIMIT:
-    case NODE_LAST:
-    case NODE_RANGE:
-    case NODE_EMPTY:
-    case NODE_NAME:
-    case NODE_DOLLAR:
-        return false;
-    }
-    return false;
+    if (plain[node->kind] != CHILDREN)
+        return plain[node->kind] == ALWAYS;
+    return !node->is_optional && children_are_plain(node);
 }
 
 /* Macros deepen what the parser counted, by a few levels each. */

@@ -1,4 +1,6 @@
 /* One turn of the machine: a node meets an item. */
+#include <assert.h>
+
 #include "workflow/expression/machine.h"
 #include "workflow/expression/number.h"
 #include "workflow/expression/paths.h"
@@ -415,121 +417,66 @@ static enum turn evaluate_path(struct machine *machine, const struct node *node)
     return go(machine, node->child[0]);
 }
 
-/* Nodes whose outputs are parts of their input, when paths are wanted. */
-static bool follows_paths(const struct node *node)
+static enum turn evaluate_identity(struct machine *machine, const struct node *node)
 {
-    switch ((enum node_kind)node->kind) {
-    case NODE_IDENTITY:
-    case NODE_INDEX:
-    case NODE_SLICE:
-    case NODE_ITERATE:
-    case NODE_PIPE:
-    case NODE_COMMA:
-    case NODE_ALTERNATIVE:
-    case NODE_IF:
-    case NODE_TRY:
-    case NODE_TRY_PATTERN:
-    case NODE_REDUCE:
-    case NODE_FOREACH:
-    case NODE_STEP:
-    case NODE_BIND:
-    case NODE_CLOSURE:
-    case NODE_CALL:
-    case NODE_LABEL:
-    case NODE_BREAK:
-    case NODE_GETPATH:
-    case NODE_LIMIT:
-    case NODE_LAST:
-    case NODE_EMPTY:
-        return true;
-    case NODE_CONSTANT:
-    case NODE_OPERATE:
-    case NODE_NEGATE:
-    case NODE_AND:
-    case NODE_OR:
-    case NODE_ARRAY:
-    case NODE_OBJECT:
-    case NODE_SAME:
-    case NODE_TEXT:
-    case NODE_FORMAT:
-    case NODE_VARIABLE:
-    case NODE_SLOT:
-    case NODE_NATIVE:
-    case NODE_DEFINE:
-    case NODE_PATH:
-    case NODE_RANGE:
-    case NODE_NAME:
-    case NODE_DOLLAR:
-        return false;
-    }
-    return false;
+    (void)machine, (void)node;
+    return TURN_DELIVER;
 }
 
+static enum turn evaluate_empty(struct machine *machine, const struct node *node)
+{
+    (void)machine, (void)node;
+    return TURN_BACKTRACK;
+}
+
+static enum turn evaluate_operands(struct machine *machine, const struct node *node)
+{
+    return machine_operands(machine, node, machine->item, 0, NULL);
+}
+
+static enum turn evaluate_choice(struct machine *machine, const struct node *node)
+{
+    return choose_after(machine, node, 0, false);
+}
+
+static enum turn evaluate_fold(struct machine *machine, const struct node *node)
+{
+    return choose_after(machine, node, 1, true);
+}
+
+/* Kinds without a line are plain, or were resolved away. */
 static enum turn evaluate_kind(struct machine *machine, const struct node *node)
 {
-    switch ((enum node_kind)node->kind) {
-    case NODE_IDENTITY:
-        return TURN_DELIVER;
-    case NODE_ITERATE:
-        return evaluate_iterate(machine, node);
-    case NODE_PIPE:
-        return evaluate_pipe(machine, node);
-    case NODE_COMMA:
-        return evaluate_comma(machine, node);
-    case NODE_INDEX:
-    case NODE_SLICE:
-    case NODE_OPERATE:
-    case NODE_NEGATE:
-    case NODE_OBJECT:
-    case NODE_TEXT:
-    case NODE_NATIVE:
-    case NODE_GETPATH:
-    case NODE_RANGE:
-        return machine_operands(machine, node, machine->item, 0, NULL);
-    case NODE_IF:
-    case NODE_AND:
-    case NODE_OR:
-    case NODE_BIND:
-    case NODE_LIMIT:
-        return choose_after(machine, node, 0, false);
-    case NODE_REDUCE:
-    case NODE_FOREACH:
-        return choose_after(machine, node, 1, true);
-    case NODE_ALTERNATIVE:
-        return evaluate_alternative(machine, node);
-    case NODE_TRY:
-    case NODE_TRY_PATTERN:
-        return evaluate_try(machine, node);
-    case NODE_STEP:
-        return evaluate_step(machine, node);
-    case NODE_ARRAY:
-        return evaluate_array(machine, node);
-    case NODE_CLOSURE:
-        return evaluate_closure(machine, node);
-    case NODE_CALL:
-        return evaluate_call(machine, node);
-    case NODE_LABEL:
-        return evaluate_label(machine, node);
-    case NODE_BREAK:
-        return evaluate_break(machine, node);
-    case NODE_PATH:
-        return evaluate_path(machine, node);
-    case NODE_LAST:
-        return evaluate_last(machine, node);
-    case NODE_EMPTY:
-        return TURN_BACKTRACK;
-    case NODE_CONSTANT:
-    case NODE_SAME:
-    case NODE_FORMAT:
-    case NODE_VARIABLE:
-    case NODE_SLOT:
-    case NODE_DEFINE:
-    case NODE_NAME:
-    case NODE_DOLLAR:
-        break; /* plain, or resolved away */
-    }
-    work_limit(machine->work, "an expression was compiled wrongly");
-    return TURN_FAIL;
+    static enum turn (*const evaluators[NODE_KINDS])(struct machine *, const struct node *) = {
+        [NODE_IDENTITY] = evaluate_identity, [NODE_ITERATE] = evaluate_iterate,
+        [NODE_PIPE] = evaluate_pipe,         [NODE_COMMA] = evaluate_comma,
+        [NODE_INDEX] = evaluate_operands,    [NODE_SLICE] = evaluate_operands,
+        [NODE_OPERATE] = evaluate_operands,  [NODE_NEGATE] = evaluate_operands,
+        [NODE_OBJECT] = evaluate_operands,   [NODE_TEXT] = evaluate_operands,
+        [NODE_NATIVE] = evaluate_operands,   [NODE_GETPATH] = evaluate_operands,
+        [NODE_RANGE] = evaluate_operands,    [NODE_IF] = evaluate_choice,
+        [NODE_AND] = evaluate_choice,        [NODE_OR] = evaluate_choice,
+        [NODE_BIND] = evaluate_choice,       [NODE_LIMIT] = evaluate_choice,
+        [NODE_REDUCE] = evaluate_fold,       [NODE_FOREACH] = evaluate_fold,
+        [NODE_STEP] = evaluate_step,         [NODE_ALTERNATIVE] = evaluate_alternative,
+        [NODE_TRY] = evaluate_try,           [NODE_TRY_PATTERN] = evaluate_try,
+        [NODE_ARRAY] = evaluate_array,       [NODE_CLOSURE] = evaluate_closure,
+        [NODE_CALL] = evaluate_call,         [NODE_LABEL] = evaluate_label,
+        [NODE_BREAK] = evaluate_break,       [NODE_PATH] = evaluate_path,
+        [NODE_LAST] = evaluate_last,         [NODE_EMPTY] = evaluate_empty,
+    };
+    assert(evaluators[node->kind] != NULL);
+    return evaluators[node->kind](machine, node);
+}
+
+static bool follows_paths(const struct node *node)
+{
+    static const bool follows[] = {
+#define NODE_KIND(name, plain, follows_paths) [NODE_##name] = follows_paths,
+#include "workflow/expression/nodes.def"
+#undef NODE_KIND
+    };
+    return follows[node->kind];
 }
 
 enum turn machine_evaluate(struct machine *machine)

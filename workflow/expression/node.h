@@ -15,47 +15,12 @@
 
 struct machine;
 
+/* Each kind has a line in nodes.def, which says what its children are. */
 enum node_kind {
-    NODE_IDENTITY,
-    NODE_CONSTANT,    /* constant */
-    NODE_INDEX,       /* key, target */
-    NODE_SLICE,       /* from, to, target; a bound may be a constant null */
-    NODE_ITERATE,     /* .[] of the input */
-    NODE_PIPE,        /* children in turn */
-    NODE_COMMA,       /* children in turn */
-    NODE_OPERATE,     /* right, left; operation */
-    NODE_NEGATE,      /* operand */
-    NODE_AND,         /* left, right */
-    NODE_OR,          /* left, right */
-    NODE_ALTERNATIVE, /* left // right */
-    NODE_IF,          /* condition, then, else */
-    NODE_TRY,         /* body, handler */
-    NODE_TRY_PATTERN, /* body, next alternative (on the same input): ?// */
-    NODE_REDUCE,      /* source, initial, body: one more binding, of the item and the state */
-    NODE_FOREACH,     /* the same */
-    NODE_STEP,        /* update, and of foreach an extract; hops to the binding with the state */
-    NODE_BIND,        /* source, body: one more binding */
-    NODE_ARRAY,       /* body */
-    NODE_OBJECT,      /* key, value, key, value... */
-    NODE_SAME,        /* as a value in an object: what the input has at the key */
-    NODE_TEXT,        /* parts, last first; operation is the format */
-    NODE_FORMAT,      /* operation is the format; applied to the input */
-    NODE_VARIABLE,    /* hops */
-    NODE_SLOT,        /* slot */
-    NODE_CLOSURE,     /* hops: call of a parameter */
-    NODE_CALL,        /* function, hops to where it was defined; children are its closures */
-    NODE_NATIVE,      /* native; children are its arguments, last first */
-    NODE_LABEL,       /* body */
-    NODE_BREAK,       /* hops */
-    NODE_DEFINE,      /* function, body: no binding of its own */
-    NODE_PATH,        /* body: its paths */
-    NODE_GETPATH,     /* path */
-    NODE_LIMIT,       /* count, body */
-    NODE_LAST,        /* body */
-    NODE_RANGE,       /* from, to, step */
-    NODE_EMPTY,
-    NODE_NAME,   /* before resolving: a call by name, children are the arguments in their order */
-    NODE_DOLLAR, /* before resolving: a variable by name */
+#define NODE_KIND(name, plain, follows_paths) NODE_##name,
+#include "workflow/expression/nodes.def"
+#undef NODE_KIND
+    NODE_KINDS,
 };
 
 enum operation {

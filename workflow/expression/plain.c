@@ -130,23 +130,20 @@ bool plain_evaluate(struct machine *machine, const struct node *node,
                     const struct environment *environment, struct datum input,
                     struct datum *output_out)
 {
+    /* Kinds without a line combine their operands. */
+    static bool (*const evaluators[NODE_KINDS])(struct machine *, const struct node *,
+                                                const struct environment *, struct datum,
+                                                struct datum *) = {
+        [NODE_PIPE] = plain_pipe, [NODE_AND] = plain_truth,
+        [NODE_OR] = plain_truth,  [NODE_IF] = plain_if,
+        [NODE_TRY] = plain_try,   [NODE_ALTERNATIVE] = plain_alternative,
+        [NODE_BIND] = plain_bind, [NODE_ARRAY] = plain_array,
+    };
     if (node->count == 0)
         return plain_leaf(machine, node, environment, input, output_out);
     if (!work_charge_elements(machine->work, 1))
         return false;
-    if (node->kind == NODE_PIPE)
-        return plain_pipe(machine, node, environment, input, output_out);
-    if (node->kind == NODE_AND || node->kind == NODE_OR)
-        return plain_truth(machine, node, environment, input, output_out);
-    if (node->kind == NODE_IF)
-        return plain_if(machine, node, environment, input, output_out);
-    if (node->kind == NODE_ALTERNATIVE)
-        return plain_alternative(machine, node, environment, input, output_out);
-    if (node->kind == NODE_TRY)
-        return plain_try(machine, node, environment, input, output_out);
-    if (node->kind == NODE_BIND)
-        return plain_bind(machine, node, environment, input, output_out);
-    if (node->kind == NODE_ARRAY)
-        return plain_array(machine, node, environment, input, output_out);
-    return plain_operands(machine, node, environment, input, output_out);
+    return evaluators[node->kind] != NULL
+               ? evaluators[node->kind](machine, node, environment, input, output_out)
+               : plain_operands(machine, node, environment, input, output_out);
 }

@@ -272,7 +272,7 @@ static void expression(struct generator *generator, int depth)
         "[label $f | (E, break $f, E)]",
         "[foreach (E) as [$p, $q] (0; [., $p]; [$q, .])]",
         "(reduce (E) as {a: $p} (E; [., $p]))",
-        "((E) as [$p] ?// $p | [$p])",
+        "([(E) as [$p] ?// $p | [$p]] | .[])",
         "(def f: E; f | f)",
         "(def f(g): g | g; f(E))",
         "(def f($p; g): [$p, g]; f(E; E))",
