@@ -108,12 +108,12 @@ static bool sorted_places(struct work *work, struct datum keys, const struct dat
 }
 
 /* input and keys opened, and of one length. */
-static bool open_both(struct work *work, struct datum *input, struct datum *keys, const char *verb)
+static bool open_both(struct work *work, struct datum *input, struct datum *keys,
+                      const char *failure)
 {
-    if (!opened_array(work, *input, verb, input) || !datum_open(work, *keys, keys))
-        return false;
-    return keys->size == input->size ||
-           work_fail(work, "%v cannot be %s by that many keys", input, verb);
+    if (input->kind != DATUM_ARRAY || datum_count(*input) != datum_count(*keys))
+        return work_fail(work, "%v and %v cannot be %s", input, keys, failure);
+    return datum_open(work, *input, input) && datum_open(work, *keys, keys);
 }
 
 static struct datum at_key(struct datum input, struct datum keys, const struct datum *key)
@@ -126,8 +126,8 @@ bool array_sort_by(struct work *work, struct datum input, const struct datum *ar
 {
     struct datum keys = arguments[0];
     const struct datum **sorted;
-    if (!open_both(work, &input, &keys, "sorted") || !sorted_places(work, keys, &sorted) ||
-        !datum_array_new(work, input.size, output_out))
+    if (!open_both(work, &input, &keys, "sorted, as they are not both arrays") ||
+        !sorted_places(work, keys, &sorted) || !datum_array_new(work, input.size, output_out))
         return false;
     for (uint32_t i = 0; i < input.size; i++) {
         if (!datum_array_push(work, output_out, at_key(input, keys, sorted[i])))
@@ -156,8 +156,9 @@ bool array_group_by(struct work *work, struct datum input, const struct datum *a
     struct datum keys = arguments[0];
     const struct datum **sorted;
     struct datum group;
-    if (!open_both(work, &input, &keys, "grouped") || !sorted_places(work, keys, &sorted) ||
-        !datum_array_new(work, 0, output_out) || !datum_array_new(work, 0, &group))
+    if (!open_both(work, &input, &keys, "sorted, as they are not both arrays") ||
+        !sorted_places(work, keys, &sorted) || !datum_array_new(work, 0, output_out) ||
+        !datum_array_new(work, 0, &group))
         return false;
     for (uint32_t i = 0; i < input.size; i++) {
         bool is_same = true;
@@ -176,8 +177,8 @@ bool array_unique_by(struct work *work, struct datum input, const struct datum *
 {
     struct datum keys = arguments[0];
     const struct datum **sorted;
-    if (!open_both(work, &input, &keys, "grouped") || !sorted_places(work, keys, &sorted) ||
-        !datum_array_new(work, 0, output_out))
+    if (!open_both(work, &input, &keys, "sorted, as they are not both arrays") ||
+        !sorted_places(work, keys, &sorted) || !datum_array_new(work, 0, output_out))
         return false;
     for (uint32_t i = 0; i < input.size; i++) {
         bool is_same = false;
@@ -232,16 +233,14 @@ bool array_min(struct work *work, struct datum input, const struct datum *argume
                struct datum *output_out)
 {
     (void)arguments;
-    return opened_array(work, input, "iterated over", &input) &&
-           extreme(work, input, input, false, output_out);
+    return extreme(work, input, input, false, output_out);
 }
 
 bool array_max(struct work *work, struct datum input, const struct datum *arguments,
                struct datum *output_out)
 {
     (void)arguments;
-    return opened_array(work, input, "iterated over", &input) &&
-           extreme(work, input, input, true, output_out);
+    return extreme(work, input, input, true, output_out);
 }
 
 static bool reverse_string(struct work *work, struct bytes text, struct datum *output_out)
