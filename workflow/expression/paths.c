@@ -64,8 +64,8 @@ bool path_index(struct work *work, struct datum target, struct datum key, struct
         return slice_bounds(work, key, &from, &to) && path_slice(work, target, from, to, value_out);
     if (target.kind == DATUM_ARRAY && key.kind == DATUM_ARRAY)
         return path_indices(work, target, key, value_out);
-    if (target.kind != DATUM_NULL || (key.kind != DATUM_STRING && key.kind != DATUM_NULL &&
-                                      key.kind != DATUM_OBJECT && !datum_is_number(key)))
+    if (target.kind != DATUM_NULL ||
+        (key.kind != DATUM_STRING && key.kind != DATUM_OBJECT && !datum_is_number(key)))
         return cannot_index(work, target, key);
     *value_out = datum_null();
     return true;
