@@ -309,6 +309,7 @@ void chain_node_flushed(struct chain *chain, struct sim *sim, struct sim_node *n
     if (index == shadow->flushed_index)
         return;
     shadow->flushed_index = index;
+    node->flushed_index = index;
     sums_match(chain, sim, node, index);
 }
 
@@ -383,7 +384,12 @@ void chain_node_boots(struct chain *chain, struct sim *sim, struct sim_node *nod
                       const struct replica_restored *restored)
 {
     struct shadow *shadow = &chain->shadows[node->index];
-    promises_kept(shadow, sim, node, restored);
+    if (restored->is_vote_withheld) /* a new incarnation: what the old one acknowledged is void */
+        *shadow = (struct shadow){.flushed_index = shadow->flushed_index};
+    else
+        promises_kept(shadow, sim, node, restored);
+    if (restored->is_vote_withheld && !node->is_damaged)
+        sim_fail(sim, "P13", "node %u takes its log for damaged", number(node));
     chain_node_flushed(chain, sim, node);
     shadow->commit_index = shadow->checked_index = restored->mark.index;
 }

@@ -156,10 +156,11 @@ static void worker_leaves(struct sim *sim, struct host *host)
 static void strike_node(struct sim *sim, struct fault *fault)
 {
     struct random *random = &sim->faults.random;
-    const bool is_leader = fault->kind == FAULT_LEADER_KILL || fault->kind == FAULT_LEADER_PAUSE;
-    struct sim_node *node = is_leader                        ? leader_or_any(sim)
-                            : fault->kind == FAULT_POWER_CUT ? slow_or_any(sim)
-                                                             : any_node(sim);
+    struct sim_node *node = any_node(sim);
+    if (fault->kind == FAULT_LEADER_KILL || fault->kind == FAULT_LEADER_PAUSE)
+        node = leader_or_any(sim);
+    else if (fault->kind == FAULT_POWER_CUT || fault->kind == FAULT_CUT_IN_APPEND)
+        node = slow_or_any(sim);
     fault->node = node->index;
     if (fault->kind == FAULT_NODE_KILL || fault->kind == FAULT_LEADER_KILL)
         sim_node_kill(node, down_us(sim));
@@ -202,6 +203,8 @@ static void strike_disk_or_clock(struct sim *sim, struct fault *fault)
         node->sync_us_max = (uint32_t)random_between(random, 50000, 900000);
     } else if (fault->kind == FAULT_DISK_FULL) {
         sim_node_disk_fill(node);
+    } else if (fault->kind == FAULT_LOG_DAMAGE) {
+        sim_node_damage(node, down_us(sim));
     } else if (fault->kind == FAULT_DISK_ERROR) {
         sim_disk_fail_at(node->disk, SIM_DISK_WRITE | SIM_DISK_SYNC | SIM_DISK_SYNC_DIRECTORY,
                          random_between(random, 1, 8), 5);

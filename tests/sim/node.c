@@ -151,6 +151,60 @@ void sim_node_power_cut(struct sim_node *node, uint64_t boot_after_us)
     network_node_dark(node->sim, node->index);
 }
 
+static bool are_all_whole(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->plan.node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (!node->is_up || node->is_damaged || node->flushed_index == 0)
+            return false;
+    }
+    return true;
+}
+
+struct file_choice {
+    struct random *random;
+    char name[64];
+    size_t count;
+};
+
+static void consider_file(void *user, const char *name)
+{
+    struct file_choice *choice = user;
+    choice->count++;
+    if (random_below(choice->random, choice->count) == 0)
+        snprintf(choice->name, sizeof choice->name, "%s", name);
+}
+
+void sim_node_damage(struct sim_node *node, uint64_t boot_after_us)
+{
+    struct file_choice choice = {.random = &node->random};
+    const struct disk_port disk = sim_disk_port(node->disk);
+    if (!are_all_whole(node->sim))
+        return;
+    sim_node_kill(node, boot_after_us);
+    if (disk.list(disk.self, consider_file, &choice) != 0 || choice.count == 0)
+        return;
+    const struct bytes content = sim_disk_content(node->disk, choice.name);
+    const uint64_t used = random_chance(&node->random, 500000) ? content.size : content.size / 8;
+    const uint64_t offset = random_below(&node->random, used);
+    node->is_damaged =
+        sim_disk_flip(node->disk, choice.name, offset, (unsigned)random_below(&node->random, 8));
+    sim_trace(node->sim, "node %u: bit at %llu of %s changed", (unsigned)node->index + 1,
+              (unsigned long long)offset, choice.name);
+}
+
+/* What no recovery can read an operator takes away: the log is lost, and the store is not. */
+static void remove_log(struct sim_node *node)
+{
+    const struct disk_port disk = sim_disk_port(node->disk);
+    struct file_choice choice;
+    do {
+        choice = (struct file_choice){.random = &node->random};
+        if (disk.list(disk.self, consider_file, &choice) != 0 || choice.count == 0)
+            return;
+    } while (disk.remove(disk.self, choice.name) == 0);
+}
+
 static void schedule_turn(struct sim_node *node, uint64_t at_us)
 {
     if (at_us < node->busy_until_us)
@@ -179,7 +233,7 @@ static enum pawl_error open_log(struct sim_node *node, struct replica_restored *
     };
     struct wal_recovery recovery;
     TRY(wal_open(&options, &node->boot_arena, &recovery, &node->wal, diag));
-    if (recovery.health != WAL_HEALTHY)
+    if (recovery.health != WAL_HEALTHY && !node->is_damaged)
         sim_fail(node->sim, "P13", "node %u: the log took a crash for damage: %s",
                  (unsigned)node->index + 1, recovery.diag.text);
     const struct rows_port rows = rows_map_port(node->rows);
@@ -234,12 +288,16 @@ static void boot_failed(struct sim_node *node, enum pawl_error error, const stru
 {
     enum { AGAIN_AFTER_US = 300000 };
     struct sim *sim = node->sim;
-    if (error != PAWL_E_IO && error != PAWL_E_DISK_FULL) {
+    if (error == PAWL_E_CORRUPT && node->is_damaged) {
+        sim_trace(sim, "node %u: %s", (unsigned)node->index + 1, diag->text);
+        remove_log(node);
+    } else if (error != PAWL_E_IO && error != PAWL_E_DISK_FULL) {
         sim_fail(sim, "P13", "node %u does not boot: %s: %s", (unsigned)node->index + 1,
                  pawl_error_name(error), diag->text);
         return;
+    } else {
+        totals_count(&sim->totals, TOTAL_ENDS_BY_ERROR);
     }
-    totals_count(&sim->totals, TOTAL_ENDS_BY_ERROR);
     arena_reset(&node->boot_arena);
     events_put(&sim->events, (struct event){.at_us = sim->events.now_us + AGAIN_AFTER_US,
                                             .kind = EVENT_NODE_BOOT,
@@ -264,7 +322,10 @@ void sim_node_boot(struct sim *sim, const struct event *event)
     error = new_replica(node, &restored);
     assert(error == PAWL_OK);
     node->is_up = true;
+    node->is_damaged = node->is_damaged && restored.is_vote_withheld;
     node->busy_until_us = 0;
+    if (restored.is_vote_withheld)
+        totals_count(&sim->totals, TOTAL_VOTES_WITHHELD);
     totals_count(&sim->totals, TOTAL_BOOTS);
     sim_trace(sim, "node %u: up, term %llu, log %llu..%llu, store %llu", (unsigned)node->index + 1,
               (unsigned long long)restored.log.term,
@@ -362,6 +423,7 @@ void sim_node_turn(struct sim *sim, const struct event *event)
         free(taken[i].frame);
     free(taken);
     free(inputs);
+    node->is_damaged = node->is_damaged && replica_status(node->replica).is_vote_withheld;
     chain_node_turned(&sim->chain, sim, node);
     node->busy_until_us = sim->events.now_us + node->turn_us + INPUT_US * count;
     schedule_turn(node, host_clock_true_us(&node->clock, replica_deadline_us(node->replica)));

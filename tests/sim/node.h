@@ -38,7 +38,8 @@ struct sim_node {
     struct sim *sim;
     uint32_t index; /* node id minus 1 */
     uint32_t life;
-    bool is_up, is_paused, is_failing;
+    bool is_up, is_paused;
+    bool is_damaged; /* bits of its log have rotted, and it does not take part fully again yet */
     struct random random;
     struct host_clock clock;
     struct sim_disk *disk;
@@ -77,6 +78,9 @@ void sim_node_kill(struct sim_node *node, uint64_t boot_after_us);
 void sim_node_power_cut(struct sim_node *node, uint64_t boot_after_us);
 void sim_node_pause(struct sim_node *node);
 void sim_node_resume(struct sim_node *node);
+/* It goes down, and comes up with a bit of its log changed. No effect unless the cluster can bear
+ * it: every node is up and whole. */
+void sim_node_damage(struct sim_node *node, uint64_t boot_after_us);
 /* Its disk has no space for new segments and new flushes; and has again. */
 void sim_node_disk_fill(struct sim_node *node);
 void sim_node_disk_free_up(struct sim_node *node);

@@ -30,6 +30,7 @@ enum { SIM_NODES_MAX = 5, SIM_HOSTS_MAX = 16 };
     X(SLOW_DISK, "slow disk")                                                                      \
     X(DISK_FULL, "disk full")                                                                      \
     X(DISK_ERROR, "disk error")                                                                    \
+    X(LOG_DAMAGE, "log damaged")                                                                   \
     X(WALL_STEP, "wall clock stepped")                                                             \
     X(CLOCK_DRIFT, "clock drifts")                                                                 \
     X(CONNECTION_BREAK, "client connections broken")                                               \
