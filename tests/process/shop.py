@@ -4,6 +4,7 @@ The evidence comes from outside of the cluster. order-audit compares the service
 ledgers alone.
 """
 import os
+import re
 import time
 
 from cluster import Failed, ORDER, wait_until
@@ -29,10 +30,10 @@ class Ledger:
 
 
 class Shop:
-    def __init__(self, test, cluster, orders=150, open_max=40, delay_ms=20, orders_path=None):
+    def __init__(self, test, cluster, orders_path, orders, open_max, delay_ms):
         self.test, self.cluster = test, cluster
         self.orders, self.open_max, self.delay_ms = orders, open_max, delay_ms
-        self.orders_path = orders_path or os.path.join(ORDER, 'orders.jsonl')
+        self.orders_path = orders_path
         self.services = {}
         self.ledgers = [Ledger(test.path(f'{service}.ledger')) for service in SERVICES]
         self.kills = []
@@ -102,9 +103,11 @@ class Shop:
         audit = self.test.spawn('audit', [program, '--nodes', self.cluster.connection, '--results', self.test.path('results'), '--kills', kills,
                                           '--seconds', time.monotonic() - self.begin] + [ledger.path for ledger in self.ledgers])
         code = audit.wait()
-        for line in audit.log().splitlines():
-            if 'kill -9' in line or 'per second' in line or 'handed out twice' in line:
-                self.test.note(' '.join(line.split()))
+        gaps = sorted(int(ms) for ms in re.findall(r'^ +kill -9 of .*?(\d+) +ms ', audit.log(), re.M))
+        if gaps:
+            self.test.note(f'{len(gaps)} faults; from a fault to the next acknowledged step: median {gaps[(len(gaps) - 1) // 2]} ms, longest {gaps[-1]} ms')
+        for figure in ('steps per second', 'steps handed out twice'):
+            self.test.note(f'{figure}: {re.search(figure + r" +(.+?)(  |$)", audit.log(), re.M)[1]}')
         with open(self.test.path('results')) as file:
             results = [line.split('\t')[0] for line in file]
         self.test.check('every order ended once', len(results) == self.orders == len(set(results)), f'{len(results)} results')

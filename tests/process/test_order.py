@@ -7,9 +7,20 @@ from cluster import ORDER, main, wait_until
 from shop import Shop
 
 
+def _write_orders(test, count):
+    """As many orders as wanted: those of the example, with other ids, and settled soon."""
+    with open(os.path.join(ORDER, 'orders.jsonl')) as file:
+        examples = [json.loads(line) for line in file]
+    lines = []
+    for i in range(count):
+        order = dict(examples[i % len(examples)], orderId=f'order-{i:06d}', settle='PT0.2S')
+        lines.append(json.dumps(order, separators=(',', ':')))
+    return test.write('orders.jsonl', '\n'.join(lines) + '\n')
+
+
 def _open_shop(test, orders, open_max, delay_ms=20):
     cluster = test.cluster(3).form()
-    return cluster, Shop(test, cluster, orders, open_max, delay_ms).open().start_feed()
+    return cluster, Shop(test, cluster, _write_orders(test, orders), orders, open_max, delay_ms).open().start_feed()
 
 
 def case_kill_the_leader(test):
@@ -80,17 +91,6 @@ def case_pause_the_leader(test):
     test.check('every node is level again', True)
 
 
-def _write_orders(test, count):
-    """As many orders as wanted: those of the example, with other ids."""
-    with open(os.path.join(ORDER, 'orders.jsonl')) as file:
-        examples = [json.loads(line) for line in file]
-    lines = []
-    for i in range(count):
-        order = dict(examples[i % len(examples)], orderId=f'order-{i:06d}')
-        lines.append(json.dumps(order, separators=(',', ':')))
-    return test.write('orders.jsonl', '\n'.join(lines) + '\n')
-
-
 def _kill_and_start(test, cluster, shop):
     node = test.random.choice(cluster.nodes)
     shop.kill(node, 'random')
@@ -145,8 +145,7 @@ def _restart_service(test, cluster, shop):
 
 def case_random_faults(test):
     orders = int(30 * test.options.seconds)
-    cluster = test.cluster(3).form()
-    shop = Shop(test, cluster, orders, open_max=20, delay_ms=30, orders_path=_write_orders(test, orders)).open().start_feed()
+    cluster, shop = _open_shop(test, orders, open_max=20, delay_ms=30)
     faults = {_kill_and_start: 6, _kill_two: 2, _kill_all: 1, _pause_and_resume: 4, _stop_and_start: 2, _restart_service: 2}
     end = time.monotonic() + test.options.seconds
     count = 0

@@ -87,6 +87,28 @@ def case_at_most_once(test):
     test.check('and the steps are not handed out again', not second.facts('start'))
 
 
+def case_kill_nodes_under_a_worker(test):
+    """What a worker holds stays its own over any number of leaders, also what may run at most once."""
+    cluster = _open(test, 'once')
+    for i, what in enumerate(('leader', 'all')):
+        worker = Payment(test, cluster, f'worker-{what}', delay_ms=2500)
+        ids = [f'{what}-{n}' for n in range(RUNS)]
+        for workflow in ids:
+            test.pawl_ok('wf', 'start', 'once', '--id', workflow, namespace='shop')
+        worker.wait_facts('start', RUNS)
+        killed = [cluster.leader()] if what == 'leader' else cluster.nodes
+        for node in killed:
+            node.kill()
+        for node in killed:
+            node.start(wait=False)
+        results = _results(test, ids)
+        test.check(f'its reports count (killed: {what})', all('paymentId' in result for result in results), results)
+        test.check(f'its steps are handed out once (killed: {what})', len(worker.facts('start')) == RUNS and
+                   all(line[4] == 'OK' for line in worker.facts('ack')), worker.ledger.lines())
+        worker.program.terminate()
+        worker.program.wait()
+
+
 def case_pause_a_worker(test):
     """For longer than its lease: what it reports afterwards is stale."""
     cluster = _open(test, 'hold')
@@ -120,4 +142,4 @@ def case_goodbye(test):
     _check_ledgers(test, first, second)
 
 
-main([case_kill_a_worker, case_kill_a_worker_and_the_leader, case_at_most_once, case_pause_a_worker, case_goodbye])
+main([case_kill_a_worker, case_kill_a_worker_and_the_leader, case_at_most_once, case_kill_nodes_under_a_worker, case_pause_a_worker, case_goodbye])
