@@ -255,3 +255,28 @@ bool object_rindex(struct work *work, struct datum input, const struct datum *ar
 {
     return place(work, input, arguments[0], true, output_out);
 }
+
+/* A new edit, as its number. */
+bool edit_begin(struct work *work, struct datum input, const struct datum *arguments,
+                struct datum *output_out)
+{
+    (void)input, (void)arguments;
+    *output_out = datum_integer(++work->edit_count);
+    return true;
+}
+
+/* Before a program sees the input: the same edit, or a new one if the old one made it. */
+bool edit_show(struct work *work, struct datum input, const struct datum *arguments,
+               struct datum *output_out)
+{
+    *output_out = arguments[0];
+    return !datum_is_owned(input, (uint32_t)arguments[0].integer) ||
+           edit_begin(work, input, arguments, output_out);
+}
+
+bool edit_set(struct work *work, struct datum input, const struct datum *arguments,
+              struct datum *output_out)
+{
+    return path_edit(work, input, arguments[1], arguments[2], (uint32_t)arguments[0].integer,
+                     output_out);
+}

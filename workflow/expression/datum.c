@@ -339,6 +339,13 @@ bool datum_object_get(struct work *work, struct datum object, struct bytes key,
     return true;
 }
 
+bool datum_is_owned(struct datum datum, uint32_t edit)
+{
+    if (edit == 0 || datum.is_encoded || datum.kind < DATUM_ARRAY)
+        return false;
+    return (datum.kind == DATUM_ARRAY ? datum.items->owner : datum.entries->owner) == edit;
+}
+
 static uint32_t capacity_after(uint32_t size)
 {
     return size < CAPACITY_MIN ? CAPACITY_MIN : size * 2;
@@ -399,17 +406,24 @@ static bool object_append(struct work *work, struct datum *object, struct datum 
     return deepen(work, object, value);
 }
 
-bool datum_object_put(struct work *work, struct datum *object, struct datum key, struct datum value)
+bool datum_object_edit(struct work *work, struct datum *object, struct datum key,
+                       struct datum value, uint32_t edit)
 {
     uint32_t place;
     if (!datum_open(work, *object, object) || !entry_find(work, *object, datum_bytes(key), &place))
         return false;
     if (place == object->size)
         return object_append(work, object, key, value);
-    if (!object_own(work, object, object->size))
+    if (!datum_is_owned(*object, edit) && !object_own(work, object, object->size))
         return false;
+    object->entries->owner = edit;
     object->entries->at[place].value = value;
     return deepen(work, object, value);
+}
+
+bool datum_object_put(struct work *work, struct datum *object, struct datum key, struct datum value)
+{
+    return datum_object_edit(work, object, key, value, 0);
 }
 
 bool datum_object_remove(struct work *work, struct datum *object, struct bytes key)
@@ -432,14 +446,18 @@ bool datum_object_remove(struct work *work, struct datum *object, struct bytes k
     return rest.size <= INDEX_FROM || index_build(work, rest.entries);
 }
 
-bool datum_array_put(struct work *work, struct datum *array, uint32_t index, struct datum element)
+bool datum_array_edit(struct work *work, struct datum *array, uint32_t index, struct datum element,
+                      uint32_t edit)
 {
     if (!datum_open(work, *array, array))
         return false;
     if (index == array->size)
         return datum_array_push(work, array, element);
-    if (!array_own(work, array, index < array->size ? array->size : index + 1))
-        return false;
+    if (index > array->size || !datum_is_owned(*array, edit)) {
+        if (!array_own(work, array, index < array->size ? array->size : index + 1))
+            return false;
+        array->items->owner = edit;
+    }
     if (index >= array->size)
         array->size = array->items->fill = index + 1;
     array->items->at[index] = element;

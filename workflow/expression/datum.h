@@ -3,9 +3,9 @@
  * 1. Scalars are inline. Strings are views into the inputs, the program or the arena.
  * 2. Arrays and objects are encoded (a view of msgpack, opened one level when looked into) or
  * opened (an array of datums). Nothing is copied that nobody looks at.
- * 3. A datum never changes once another can see it. Appending may use spare room behind an array or
- *    object that only the newest owner can see (store->fill == its size), so that building is
- * linear.
+ * 3. A datum never changes once a program can see it (an edit may change its own store). Appending
+ * may use spare room behind an array or object that only the newest owner can see (store->fill ==
+ * its size), so that building is linear.
  * 4. Objects keep the order of insertion. Keys are strings and unique.
  * 5. Opened containers nest at most DATUM_DEPTH_MAX deep, so recursion over datums is bounded.
  */
@@ -53,8 +53,11 @@ struct datum {
     };
 };
 
+/* The owner of a store is the edit (work->edit_count) that made it and shows it to nobody else
+ * until it is done; it alone may change elements in place. 0: nobody. */
 struct datum_items {
     uint32_t fill, capacity;
+    uint32_t owner;
     struct datum at[];
 };
 
@@ -65,6 +68,7 @@ struct datum_entry {
 
 struct datum_entries {
     uint32_t fill, capacity;
+    uint32_t owner;
     uint32_t *index; /* hash of key to 1 + place, of index_size places; NULL while small */
     uint32_t index_size;
     struct datum_entry at[];
@@ -134,10 +138,15 @@ bool datum_object_new(struct work *work, uint32_t count, struct datum *object_ou
 bool datum_array_push(struct work *work, struct datum *array, struct datum element);
 bool datum_object_put(struct work *work, struct datum *object, struct datum key,
                       struct datum value);
+/* The same for an edit (0: none), in place where the store is its own; the array gets nulls in
+ * between. */
+bool datum_array_edit(struct work *work, struct datum *array, uint32_t index, struct datum element,
+                      uint32_t edit);
+bool datum_object_edit(struct work *work, struct datum *object, struct datum key,
+                       struct datum value, uint32_t edit);
+bool datum_is_owned(struct datum datum, uint32_t edit);
 /* *object without key. */
 bool datum_object_remove(struct work *work, struct datum *object, struct bytes key);
-/* *array with element at index, nulls in between. */
-bool datum_array_put(struct work *work, struct datum *array, uint32_t index, struct datum element);
 /* A new array of the elements begin ≤ i < end of an array. */
 bool datum_array_part(struct work *work, struct datum array, uint32_t begin, uint32_t end,
                       struct datum *part_out);

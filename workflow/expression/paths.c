@@ -259,7 +259,7 @@ static bool set_slice(struct work *work, struct datum target, struct datum key, 
 }
 
 static bool set_element(struct work *work, struct datum target, struct datum key,
-                        struct datum value, struct datum *changed_out)
+                        struct datum value, uint32_t edit, struct datum *changed_out)
 {
     int64_t place;
     if (target.kind == DATUM_NULL && !datum_array_new(work, 0, &target))
@@ -271,21 +271,21 @@ static bool set_element(struct work *work, struct datum target, struct datum key
     if (place >= UINT32_MAX)
         return work_limit(work, "an array grows too long");
     *changed_out = target;
-    return datum_array_put(work, changed_out, (uint32_t)place, value);
+    return datum_array_edit(work, changed_out, (uint32_t)place, value, edit);
 }
 
 static bool set_key(struct work *work, struct datum target, struct datum key, struct datum value,
-                    struct datum *changed_out)
+                    uint32_t edit, struct datum *changed_out)
 {
     const bool is_null = target.kind == DATUM_NULL;
     if (key.kind == DATUM_STRING && (is_null || target.kind == DATUM_OBJECT)) {
         if (is_null && !datum_object_new(work, 1, &target))
             return false;
         *changed_out = target;
-        return datum_object_put(work, changed_out, key, value);
+        return datum_object_edit(work, changed_out, key, value, edit);
     }
     if (datum_is_number(key) && (is_null || target.kind == DATUM_ARRAY))
-        return set_element(work, target, key, value, changed_out);
+        return set_element(work, target, key, value, edit, changed_out);
     if (key.kind == DATUM_OBJECT && (is_null || target.kind == DATUM_ARRAY))
         return set_slice(work, target, key, value, changed_out);
     if (key.kind == DATUM_OBJECT)
@@ -295,18 +295,25 @@ static bool set_key(struct work *work, struct datum target, struct datum key, st
     return cannot_index(work, target, key);
 }
 
-static bool set_from(struct work *work, struct datum target, struct datum path, uint32_t depth,
-                     struct datum value, struct datum *changed_out)
+/* What one assignment puts where. */
+struct assignment {
+    struct datum path; /* opened */
+    struct datum value;
+    uint32_t edit;
+};
+
+static bool set_from(struct work *work, struct datum target, const struct assignment *assignment,
+                     uint32_t depth, struct datum *changed_out)
 {
     struct datum inner;
-    if (depth == path.size) {
-        *changed_out = value;
+    if (depth == assignment->path.size) {
+        *changed_out = assignment->value;
         return true;
     }
-    const struct datum key = path.items->at[depth];
+    const struct datum key = assignment->path.items->at[depth];
     return path_index(work, target, key, &inner) &&
-           set_from(work, inner, path, depth + 1, value, &inner) &&
-           set_key(work, target, key, inner, changed_out);
+           set_from(work, inner, assignment, depth + 1, &inner) &&
+           set_key(work, target, key, inner, assignment->edit, changed_out);
 }
 
 /* What a path reaches nests as deep as the path is long. */
@@ -315,13 +322,20 @@ static bool path_is_short(struct work *work, struct datum path)
     return path.size <= DATUM_DEPTH_MAX || work_limit(work, "a path is too long");
 }
 
+bool path_edit(struct work *work, struct datum target, struct datum path, struct datum value,
+               uint32_t edit, struct datum *changed_out)
+{
+    struct assignment assignment = {.value = value, .edit = edit};
+    if (path.kind != DATUM_ARRAY)
+        return work_fail(work, "Path must be specified as an array");
+    return datum_open(work, path, &assignment.path) && path_is_short(work, assignment.path) &&
+           set_from(work, target, &assignment, 0, changed_out);
+}
+
 bool path_set(struct work *work, struct datum target, struct datum path, struct datum value,
               struct datum *changed_out)
 {
-    if (path.kind != DATUM_ARRAY)
-        return work_fail(work, "Path must be specified as an array");
-    return datum_open(work, path, &path) && path_is_short(work, path) &&
-           set_from(work, target, path, 0, value, changed_out);
+    return path_edit(work, target, path, value, 0, changed_out);
 }
 
 static bool delete_entries(struct work *work, struct datum *object, const struct datum *keys)
@@ -417,7 +431,7 @@ static bool delete_inside(struct work *work, struct datum *target, struct datum 
     if (!path_index(work, *target, key, &inner))
         return false;
     return inner.kind == DATUM_NULL || (delete_sorted(work, &inner, paths, begin, end, depth + 1) &&
-                                        set_key(work, *target, key, inner, target));
+                                        set_key(work, *target, key, inner, 0, target));
 }
 
 static bool delete_sorted(struct work *work, struct datum *target, struct datum paths,

@@ -21,6 +21,10 @@ bool path_indices(struct work *work, struct datum target, struct datum key,
 bool path_get(struct work *work, struct datum target, struct datum path, struct datum *value_out);
 bool path_set(struct work *work, struct datum target, struct datum path, struct datum value,
               struct datum *changed_out);
+/* The same within an edit: what the edit made is changed in place. The intermediate results of an
+ * edit must not be seen by anything else, or the edit must go on under a new number. */
+bool path_edit(struct work *work, struct datum target, struct datum path, struct datum value,
+               uint32_t edit, struct datum *changed_out);
 bool path_delete(struct work *work, struct datum target, struct datum paths,
                  struct datum *changed_out);
 

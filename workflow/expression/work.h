@@ -22,7 +22,8 @@ struct work {
     enum pawl_error failure;
     const char *limit; /* which limit was passed, for people */
     struct datum error;
-    uint32_t small; /* elements not yet charged */
+    uint32_t edit_count; /* edits begun */
+    uint32_t small;      /* elements not yet charged */
     /* Views that were opened, so that looking into a large one again is cheap; the oldest makes
      * room. */
     struct {
