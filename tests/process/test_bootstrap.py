@@ -2,6 +2,9 @@
 import json
 import os
 import shutil
+import socket
+import struct
+import time
 
 from cluster import Cluster, Failed, main, wait_until
 
@@ -72,6 +75,55 @@ def case_init_with_a_node_down(test):
     cluster.leader()
 
 
+def case_init_cut_short(test):
+    """A node dies while the cluster is formed, at any moment of it: the same command finishes what was begun."""
+    for i in range(5):
+        cluster = Cluster(test, 3).start()
+        init = test.spawn(f'init-{i}', test.words('--timeout', '5s', 'cluster', 'init', '--peers', cluster.peers, nodes=cluster.nodes[0].client))
+        victim = test.random.choice(cluster.nodes)
+        moment = time.monotonic() + test.random.uniform(0, 0.15)
+        wait_until('the moment', lambda: time.monotonic() > moment, every_s=0.001)
+        victim.kill()
+        init.wait()
+        victim.start()
+        wait_until('init to be done', lambda: cluster.init().code == 0)
+        cluster.leader()
+        clusters = {node.status()['cluster'] for node in cluster.nodes}
+        test.check(f'init {i}, cut short by the end of {victim.name}, is finished by the next one', len(clusters) == 1, clusters)
+        for node in cluster.nodes:
+            node.kill()
+
+
+def _send(address, data):
+    host, port = address.rsplit(':', 1)
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        try:
+            connection.sendall(data)
+            connection.settimeout(0.2)
+            connection.recv(4096)
+        except OSError:
+            pass
+
+
+def case_strangers(test):
+    """Bytes from whoever finds the ports."""
+    cluster = test.cluster(3).form()
+    node = cluster.nodes[0]
+    texts = [b'GET / HTTP/1.1\r\nHost: x\r\n\r\n', b'\xff' * 4096, b'\0' * 4096, struct.pack('<IB3x', 0xffffffff, 1), struct.pack('<IB3x', 4, 1) + b'\xdf\xff\xff\xff']
+    for frame_type in range(0, 40, 3):
+        body = test.random.randbytes(test.random.randrange(200))
+        texts.append(struct.pack('<IB3x', len(body), frame_type) + body)
+    for text in texts:
+        for address in (node.peer, node.client):
+            _send(address, text)
+    connections = [socket.create_connection(('127.0.0.1', int(node.client.rsplit(':', 1)[1])), timeout=10) for _ in range(300)]
+    for connection in connections:
+        connection.close()
+    test.check('no node ends over what strangers send', all(node.is_running() for node in cluster.nodes), node.log()[-2000:])
+    test.check('and the cluster serves', test.pawl('wf', 'ls').code == 0)
+    cluster.wait_level()
+
+
 def case_one_node(test):
     cluster = test.cluster(1).form()
     test.check('a cluster of one is its own quorum', cluster.leader() is cluster.nodes[0])
@@ -104,17 +156,19 @@ def case_other_cluster(test):
     test.check('another cluster is formed', stranger.init().code == 0)
     test.pawl_ok('def', 'deploy', os.path.join(os.path.dirname(__file__), 'hold.yaml'))
     gone, impostor = cluster.followers()[0], stranger.nodes[0]
+    members = [node for node in cluster.nodes if node is not gone]
+    known = ','.join(node.client for node in members)
     impostor.stop()
     gone.stop()
     impostor.peer, impostor.client = gone.peer, gone.client
     impostor.start()
-    test.pawl_ok('wf', 'start', 'hold', '--id', 'with-the-impostor', namespace='shop')
+    test.pawl_ok('wf', 'start', 'hold', '--id', 'with-the-impostor', namespace='shop', nodes=known)
     status = impostor.status()
-    test.check('the impostor stays in its own cluster', status['cluster'] != cluster.leader([n for n in cluster.nodes if n is not gone]).status()['cluster'],
-               status)
-    other = next(node for node in cluster.nodes if node is not gone and node is not cluster.leader([n for n in cluster.nodes if n is not gone]))
+    test.check('the impostor stays in its own cluster', status['cluster'] != cluster.leader(members).status()['cluster'], status)
+    leader = cluster.leader(members)
+    other = next(node for node in members if node is not leader)
     other.stop()
-    alone = test.pawl('--timeout', '3s', 'wf', 'start', 'hold', '--id', 'no-quorum', namespace='shop', nodes=cluster.connection)
+    alone = test.pawl('--timeout', '3s', 'wf', 'start', 'hold', '--id', 'no-quorum', namespace='shop', nodes=known)
     test.check('the impostor makes no quorum', alone.code == 5, alone)
     impostor.stop()
     gone.start()
@@ -132,4 +186,4 @@ def case_other_cluster(test):
     test.check('the log of another cluster is refused', mixed.wait() == 1 and 'PAWL_WRONG_CLUSTER' in mixed.log(), mixed.log())
 
 
-main([case_init, case_init_with_other_peers, case_init_with_a_node_down, case_one_node, case_data_directory, case_other_cluster])
+main([case_init, case_init_with_other_peers, case_init_with_a_node_down, case_init_cut_short, case_strangers, case_one_node, case_data_directory, case_other_cluster])

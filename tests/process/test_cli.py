@@ -111,6 +111,11 @@ def case_definitions_and_workflows(test):
     for words in (['wf', 'show', 'nobody'], ['wf', 'result', 'nobody'], ['wf', 'history', 'nobody'], ['wf', 'start', 'nothing']):
         _expect(test, f'{words[1]} of nothing', 3, words, '', r'error\[PAWL_NOT_FOUND\]')
     _expect(test, 'input that is no JSON', 1, ['wf', 'start', 'give', '-i', '{'], '', r'error\[PAWL_INVALID\]')
+    large = test.write('large.json', json.dumps({'text': 'x' * 900000}))
+    _expect(test, 'a large input', 0, ['wf', 'start', 'give', '-i', f'@{large}', '--id', 'large'])
+    test.check('comes back whole', len(test.pawl_ok('-o', 'json', 'wf', 'result', 'large').json['got']['text']) == 900000)
+    too_large = test.write('too-large.json', json.dumps({'text': 'x' * 2000000}))
+    _expect(test, 'one that is too large', 2, ['wf', 'start', 'give', '-i', f'@{too_large}'], '', r'larger than 1048576 bytes')
     _expect(test, 'another namespace is another world', 3, ['-n', 'other', 'wf', 'show', 'one'])
 
 
