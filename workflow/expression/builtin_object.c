@@ -141,7 +141,7 @@ bool object_has(struct work *work, struct datum input, const struct datum *argum
     } else if (input.kind == DATUM_ARRAY && datum_is_number(key)) {
         const double place = number_real(key);
         is_found = place >= 0 && place < datum_count(input);
-    } else {
+    } else if (input.kind != DATUM_NULL) {
         return work_fail(work, "Cannot check whether %t has a %t key", &input, &key);
     }
     *output_out = datum_bool(is_found);
