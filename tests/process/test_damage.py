@@ -16,10 +16,10 @@ class Record:
         self.test, self.ids = test, []
         test.pawl_ok('def', 'deploy', os.path.join(HERE, 'hold.yaml'))
 
-    def add(self, count=5):
+    def add(self, count=5, *options):
         for _ in range(count):
             workflow = f'kept-{len(self.ids)}'
-            self.test.pawl_ok('wf', 'start', 'hold', '--id', workflow, namespace='shop')
+            self.test.pawl_ok('wf', 'start', 'hold', '--id', workflow, *options, namespace='shop')
             self.ids.append(workflow)
 
     def missing(self):
@@ -148,6 +148,40 @@ def _refuses(test, node, what, words):
     test.check(f'{what} is refused', code == 1 and re.search(words, said), f'{code}: {said}')
 
 
+def case_several_segments(test):
+    """A log of several files: catching up over them, and damage to any of them."""
+    cluster = test.cluster(3).form()
+    record = Record(test)
+    large = test.write('large.json', '{"card":"4000","note":"%s"}' % ('x' * 900000))
+    record.add(20, '-i', f'@{large}')
+    late = cluster.followers()[0]
+    late.kill()
+    record.add(20, '-i', f'@{large}')
+    late.start()
+    cluster.wait_level()
+    segments = [name for name in os.listdir(late.path('log')) if name.startswith('segment-')]
+    test.check('a node catches up over several segments', len(segments) > 1 and not record.missing(), segments)
+    for which in (0, -1):
+        node = test.random.choice(cluster.nodes)
+
+        def damage():
+            name = sorted(name for name in os.listdir(node.path('log')) if name.startswith('segment-'))[which]
+            path = node.path('log', name)
+            os.truncate(path, test.random.randrange(1024, max(_written_bytes(path), 1025)))
+
+        _check_withheld_and_filled(test, cluster, record, node, f'segment {which} cut', damage)
+    node = test.random.choice(cluster.nodes)
+    node.stop()
+    shutil.rmtree(node.path('store'))
+    node.start(wait=False)
+    wait_until('the node to run or to refuse', lambda: not node.is_running() or 'msg="running"' in node.said())
+    if node.is_running():
+        cluster.wait_level()
+    else:
+        test.check('a store that the log cannot make again is missed', 'PAWL_CORRUPT' in node.said(), node.said())
+    test.check('nothing acknowledged is lost', not record.missing())
+
+
 def case_unreadable_log(test):
     """Both copies of a segment's header are gone: this is for a person."""
     cluster = test.cluster(3).form()
@@ -264,5 +298,5 @@ def case_changed_store(test):
     test.check('the others lose nothing', not missing, missing)
 
 
-main([case_truncated_log, case_changed_log, case_truncated_leader_of_all, case_unreadable_log, case_missing_log, case_missing_store,
+main([case_truncated_log, case_changed_log, case_truncated_leader_of_all, case_several_segments, case_unreadable_log, case_missing_log, case_missing_store,
       case_changed_identity, case_changed_store])

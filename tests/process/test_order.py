@@ -18,8 +18,8 @@ def _write_orders(test, count):
     return test.write('orders.jsonl', '\n'.join(lines) + '\n')
 
 
-def _open_shop(test, orders, open_max, delay_ms=20):
-    cluster = test.cluster(3).form()
+def _open_shop(test, orders, open_max, delay_ms=20, nodes=3):
+    cluster = test.cluster(nodes).form()
     return cluster, Shop(test, cluster, _write_orders(test, orders), orders, open_max, delay_ms).open().start_feed()
 
 
@@ -64,6 +64,22 @@ def case_kill_all_at_once(test):
             node.start(wait=False)
         cluster.leader()
     test.check('orders were open at the kills', all(kill[3] > 0 for kill in shop.kills))
+    shop.finish()
+    cluster.wait_level()
+    test.check('every node is level again', True)
+
+
+def case_kill_two_of_five(test):
+    cluster, shop = _open_shop(test, orders=180, open_max=30, nodes=5)
+    shop.wait_more(25)
+    leader = cluster.leader()
+    follower = test.random.choice([node for node in cluster.nodes if node is not leader])
+    for node in (leader, follower):
+        shop.kill(node, 'two')
+    shop.wait_more(40)
+    test.check('three of five go on', shop.progress()[2] >= 65 or shop.has_fed())
+    leader.start()
+    follower.start()
     shop.finish()
     cluster.wait_level()
     test.check('every node is level again', True)
@@ -161,4 +177,4 @@ def case_random_faults(test):
     test.check('every node is level again', True)
 
 
-main([case_kill_the_leader, case_kill_a_follower, case_kill_all_at_once, case_pause_the_leader, case_random_faults])
+main([case_kill_the_leader, case_kill_a_follower, case_kill_all_at_once, case_kill_two_of_five, case_pause_the_leader, case_random_faults])

@@ -1,5 +1,6 @@
 """Workers that die, stop and leave while they hold steps."""
 import os
+import time
 
 from cluster import main, wait_until
 from shop import Ledger, audit_ledgers
@@ -109,6 +110,23 @@ def case_kill_nodes_under_a_worker(test):
         worker.program.wait()
 
 
+def case_pause_all_nodes(test):
+    """For longer than a lease, as when a machine sleeps: no worker was silent, the nodes were."""
+    cluster = _open(test, 'once')
+    worker = Payment(test, cluster, 'worker', delay_ms=1000)
+    ids = _start(test, 'once')
+    worker.wait_facts('start', RUNS)
+    for node in cluster.nodes:
+        node.pause()
+    end = time.monotonic() + 11
+    wait_until('the pause to end', lambda: time.monotonic() > end)
+    for node in cluster.nodes:
+        node.resume()
+    results = _results(test, ids)
+    test.check('its reports count', all('paymentId' in result for result in results), results)
+    test.check('its steps are handed out once', len(worker.facts('start')) == RUNS, worker.ledger.lines())
+
+
 def case_pause_a_worker(test):
     """For longer than its lease: what it reports afterwards is stale."""
     cluster = _open(test, 'hold')
@@ -142,4 +160,5 @@ def case_goodbye(test):
     _check_ledgers(test, first, second)
 
 
-main([case_kill_a_worker, case_kill_a_worker_and_the_leader, case_at_most_once, case_kill_nodes_under_a_worker, case_pause_a_worker, case_goodbye])
+main([case_kill_a_worker, case_kill_a_worker_and_the_leader, case_at_most_once, case_kill_nodes_under_a_worker, case_pause_all_nodes,
+      case_pause_a_worker, case_goodbye])
