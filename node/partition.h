@@ -225,7 +225,9 @@ void outcomes_done(struct partition *partition);
 /* reads.c: linearizable reads */
 void reads_take(struct partition *partition, enum request_kind kind, struct bytes body,
                 struct origin origin);
+/* Answer what is due, as much as one turn may. */
 void reads_confirmed(struct partition *partition);
+bool reads_are_due(const struct partition *partition);
 void reads_run_closed(struct partition *partition, struct id128 run, uint64_t index);
 void reads_flushed(struct partition *partition);
 void reads_queried(struct partition *partition, struct job *job);

@@ -8,6 +8,9 @@
 #include "node/mutant.h"
 #include "node/partition.h"
 
+/* Answers of one turn; the rest waits for the next, so that heartbeats leave in time. */
+enum { ANSWER_BYTES_PER_TURN = 2 << 20, ANSWER_BYTES_MIN = 512 };
+
 static const struct bytes none = {NULL, 0};
 
 static void reading_free(struct partition *partition, struct reading *reading)
@@ -24,6 +27,14 @@ static void append_to(struct reading_queue *queue, struct reading *reading)
     reading->next = NULL;
     *queue->last_next = reading;
     queue->last_next = &reading->next;
+}
+
+static void put_first(struct reading_queue *queue, struct reading *reading)
+{
+    if (queue->first == NULL)
+        queue->last_next = &reading->next;
+    reading->next = queue->first;
+    queue->first = reading;
 }
 
 /* What stands at a place of the queue leaves it. */
@@ -200,7 +211,9 @@ void reads_connection_closed(struct partition *partition, struct connection *con
         reading_free(partition, take_watching(partition, connection));
 }
 
-static void answer_from_memory(struct partition *partition, struct reading *reading, uint64_t index)
+/* The bytes of the answer, as far as there was one at once. */
+static size_t answer_from_memory(struct partition *partition, struct reading *reading,
+                                 uint64_t index)
 {
     struct replica *replica = partition->replica;
     struct memory_reader reader = {
@@ -219,6 +232,7 @@ static void answer_from_memory(struct partition *partition, struct reading *read
         watch(partition, reading, run);
     else
         respond(partition, reading, error, bytes_string(diag.text), answer, index);
+    return answer.size;
 }
 
 /* Whether the run may have ended after `index`: its end was seen since, or more ends than are
@@ -254,16 +268,25 @@ void reads_queried(struct partition *partition, struct job *job)
     job_free(job);
 }
 
+bool reads_are_due(const struct partition *partition)
+{
+    const struct reading *first = partition->readings.first;
+    return first != NULL && first->round <= partition->confirmed_round &&
+           partition->applied_index >= partition->confirmed_index;
+}
+
 void reads_confirmed(struct partition *partition)
 {
     struct reading_queue *readings = &partition->readings;
-    while (readings->first != NULL && readings->first->round <= partition->confirmed_round &&
-           partition->applied_index >= partition->confirmed_index) {
+    for (size_t bytes = 0; bytes < ANSWER_BYTES_PER_TURN && reads_are_due(partition);
+         bytes += ANSWER_BYTES_MIN) {
         struct reading *reading = take_at(readings, &readings->first);
-        if (wants_snapshot(reading->kind))
+        if (clients_find(partition->replica, reading->origin.connection) == NULL)
+            reading_free(partition, reading); /* gone: nobody reads the answer */
+        else if (wants_snapshot(reading->kind))
             go_to_snapshot(partition, reading, partition->applied_index);
         else
-            answer_from_memory(partition, reading, partition->applied_index);
+            bytes += answer_from_memory(partition, reading, partition->applied_index);
     }
 }
 
@@ -280,7 +303,8 @@ void reads_run_closed(struct partition *partition, struct id128 run, uint64_t in
     while (closed != NULL) {
         struct reading *reading = closed;
         closed = reading->next;
-        answer_from_memory(partition, reading, partition->applied_index);
+        reading->round = 0; /* the end is committed: any round is good enough */
+        put_first(&partition->readings, reading);
     }
 }
 

@@ -318,7 +318,7 @@ uint64_t replica_deadline_us(const struct replica *replica)
     const uint64_t due_us[] = {raft_deadline(partition->raft) * 1000,
                                commands_deadline_us(partition), sessions_deadline_us(partition),
                                flush_deadline_us(partition)};
-    uint64_t deadline_us = UINT64_MAX;
+    uint64_t deadline_us = reads_are_due(partition) ? 0 : UINT64_MAX;
     for (size_t i = 0; i < sizeof due_us / sizeof due_us[0]; i++)
         if (due_us[i] < deadline_us)
             deadline_us = due_us[i];
