@@ -80,3 +80,19 @@ bool cluster_clock_lead(struct cluster_clock *clock, uint64_t monotonic_us, size
     clock->monotonic_us = monotonic_us;
     return has_jumped;
 }
+
+void clock_watch_look(struct clock_watch *watch, const struct cluster_clock *clock,
+                      uint64_t wall_us, uint64_t monotonic_us)
+{
+    const uint64_t cluster_us = cluster_clock_read(clock, monotonic_us);
+    const uint64_t distance_us = wall_us > cluster_us ? wall_us - cluster_us : cluster_us - wall_us;
+    watch->off_us = (int64_t)(wall_us - cluster_us);
+    if ((distance_us > CLOCK_OFF_US) == watch->is_off) {
+        watch->differs_since = 0;
+    } else if (watch->differs_since == 0) {
+        watch->differs_since = monotonic_us;
+    } else if (monotonic_us - watch->differs_since >= CLOCK_OFF_US) {
+        watch->is_off = !watch->is_off;
+        watch->differs_since = 0;
+    }
+}

@@ -19,6 +19,7 @@
 #include "proto/limits.h"
 
 #define CLOCK_JUMP_US ((uint64_t)5 * 1000 * 1000)
+#define CLOCK_OFF_US  ((uint64_t)1000 * 1000)
 
 struct cluster_clock {
     uint64_t cluster_us;   /* the cluster's time ... */
@@ -39,6 +40,18 @@ void cluster_clock_wall(struct cluster_clock *clock, uint64_t node, uint64_t wal
                         uint64_t monotonic_us);
 /* Advance without slewing (followers) and read. */
 uint64_t cluster_clock_read(const struct cluster_clock *clock, uint64_t monotonic_us);
+/* How far a node's wall clock is from the cluster's, and whether that is far. */
+struct clock_watch {
+    int64_t off_us; /* ahead of the cluster's clock; negative: behind */
+    uint64_t
+        differs_since; /* monotonic: off_us has disagreed with is_off since then; 0: it agrees */
+    bool is_off;
+};
+/* One look. is_off follows once a clock has been more than CLOCK_OFF_US away, or less, for
+ * CLOCK_OFF_US: what is seen while a leader sets the clock right means nothing. */
+void clock_watch_look(struct clock_watch *watch, const struct cluster_clock *clock,
+                      uint64_t wall_us, uint64_t monotonic_us);
+
 /* Advance as the leader does: slew towards, or jump to, the lower median of the walls heard within
  * heard_us_max, when they are a quorum. True: it jumped. */
 bool cluster_clock_lead(struct cluster_clock *clock, uint64_t monotonic_us, size_t quorum,

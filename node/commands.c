@@ -518,11 +518,22 @@ static void dispatch_ready(struct partition *partition)
     }
 }
 
+/* A jump of the cluster's clock goes on record before anything that it makes due. */
+static void record_jump(struct partition *partition)
+{
+    if (partition->jump_us == 0 || is_overloaded(partition))
+        return;
+    const struct command command = {.kind = CMD_CLOCK_JUMP, .jump_us = partition->jump_us};
+    partition->jump_us = 0;
+    commands_take(partition, &command, nobody);
+}
+
 void commands_due(struct partition *partition)
 {
     if (!partition->is_active)
         return;
     decide_waiting(partition);
+    record_jump(partition);
     fire_timers(partition);
     dispatch_ready(partition);
 }

@@ -440,9 +440,16 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
         consider_readmission(partition, &message);
 }
 
+uint64_t consensus_deadline_us(const struct partition *partition)
+{
+    enum { CLOCK_OFF_DELAY_MS = 300 };
+    const bool is_shy = partition->watch.is_off && partition->role != RAFT_LEADER;
+    return (raft_deadline(partition->raft) + (is_shy ? CLOCK_OFF_DELAY_MS : 0)) * 1000;
+}
+
 void consensus_tick(struct partition *partition)
 {
-    if (replica_now_ms(partition->replica) < raft_deadline(partition->raft))
+    if (replica_now_ms(partition->replica) * 1000 < consensus_deadline_us(partition))
         return;
     struct raft_input input = {.kind = RAFT_IN_TICK};
     (void)step(partition, &input, NULL);

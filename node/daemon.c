@@ -29,6 +29,7 @@ enum {
     SPARE_SEGMENTS = 2,
     EXIT_FAILED = 70,
     QUIET_US = 3 * 1000 * 1000,
+    TURN_INPUTS_MAX = 512,
 };
 
 /* What exists once this node has a cluster. */
@@ -52,6 +53,7 @@ struct daemon {
     bool is_to_start; /* the identity was just written */
     enum raft_role role_said;
     uint64_t leader_said;
+    bool is_clock_off_said;
     uint64_t busy_us; /* when the log last grew */
     bool has_rested;
     size_t client_count; /* connections of clients, up or on their way out */
@@ -306,16 +308,8 @@ static void peer_event(struct daemon *daemon, const struct wire_event *event, ui
                                                  .body = event->body});
 }
 
-static void take_events(struct daemon *daemon, uint64_t now_us)
+static void take_jobs(struct daemon *daemon)
 {
-    const struct wire_event *events;
-    const size_t count = wire_take(daemon->wire, &events);
-    daemon->inputs.count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (events[i].tag == TAG_CLIENT_LISTENER)
-            client_event(daemon, &events[i], now_us);
-        else
-            peer_event(daemon, &events[i], now_us);
     if (daemon->run.runner == NULL)
         return;
     for (struct job *job = runner_take(daemon->run.runner); job != NULL;) {
@@ -323,6 +317,36 @@ static void take_events(struct daemon *daemon, uint64_t now_us)
         add_input(daemon, (struct replica_input){.kind = REPLICA_JOB_DONE, .job = job});
         job = next;
     }
+}
+
+/* Peers and disks first: however many clients there are, the cluster's business does not wait. */
+static void take_events(struct daemon *daemon, uint64_t now_us)
+{
+    const struct wire_event *events;
+    const size_t count = wire_take(daemon->wire, &events);
+    daemon->inputs.count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (events[i].tag != TAG_CLIENT_LISTENER)
+            peer_event(daemon, &events[i], now_us);
+    take_jobs(daemon);
+    for (size_t i = 0; i < count; i++)
+        if (events[i].tag == TAG_CLIENT_LISTENER)
+            client_event(daemon, &events[i], now_us);
+}
+
+/* A pile of inputs is taken in several turns, so that heartbeats and answers leave in between. */
+static void take_turns(struct daemon *daemon)
+{
+    const struct buffer_of_inputs *inputs = &daemon->inputs;
+    size_t begin = 0;
+    do {
+        const size_t rest = inputs->count - begin;
+        const size_t count = rest < TURN_INPUTS_MAX ? rest : TURN_INPUTS_MAX;
+        if (begin > 0)
+            wire_flush(daemon->wire);
+        replica_turn(daemon->run.replica, count > 0 ? &inputs->input[begin] : NULL, count);
+        begin += count;
+    } while (begin < inputs->count);
 }
 
 static const char *role_text(enum raft_role role)
@@ -340,6 +364,19 @@ static const char *role_text(enum raft_role role)
     return "unknown";
 }
 
+static void say_clock(struct daemon *daemon, const struct replica_status *status)
+{
+    if (status->is_clock_off == daemon->is_clock_off_said)
+        return;
+    daemon->is_clock_off_said = status->is_clock_off;
+    if (status->is_clock_off)
+        say(SAY_WARNING, "the clock of this node is far from the cluster's; set it right",
+            "ahead_ms=%lld", (long long)(status->clock_off_us / 1000));
+    else
+        say(SAY_INFO, "the clock of this node agrees with the cluster's again", "ahead_ms=%lld",
+            (long long)(status->clock_off_us / 1000));
+}
+
 static void say_changes(struct daemon *daemon)
 {
     const struct replica_status status = replica_status(daemon->run.replica);
@@ -349,6 +386,7 @@ static void say_changes(struct daemon *daemon)
             "index=%llu", (unsigned long long)status.commit_index);
         _exit(EXIT_FAILED);
     }
+    say_clock(daemon, &status);
     if (status.leader == daemon->leader_said && status.role == daemon->role_said)
         return;
     daemon->leader_said = status.leader;
@@ -381,7 +419,7 @@ static uint64_t turn(struct daemon *daemon)
         deadline_us = arrivals_deadline_us(&daemon->arrivals);
     if (daemon->run.replica != NULL) {
         const uint64_t last_index = replica_status(daemon->run.replica).last_index;
-        replica_turn(daemon->run.replica, daemon->inputs.input, daemon->inputs.count);
+        take_turns(daemon);
         peers_tick(daemon->run.peers, now_us);
         say_changes(daemon);
         rest(daemon, now_us, last_index != replica_status(daemon->run.replica).last_index);

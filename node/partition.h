@@ -90,6 +90,8 @@ struct partition {
     struct dispatch *nobody_free; /* no sessions: what is asked while nothing is handed out */
     struct entry_cache cache;
     struct cluster_clock clock;
+    uint64_t jump_us; /* how far it has jumped here; to be put on record */
+    struct clock_watch watch;
     bool is_vote_withheld;
     uint64_t incarnation;          /* of the log */
     struct raft_synced last_token; /* of the newest append handed out */
@@ -195,6 +197,8 @@ void partition_submit(struct partition *partition, struct job *job);
 
 /* consensus.c: Raft's host */
 void consensus_message(struct partition *partition, struct bytes body, uint64_t from);
+/* When the core wants a tick. A node whose clock is off lets others campaign first. */
+uint64_t consensus_deadline_us(const struct partition *partition);
 void consensus_tick(struct partition *partition);
 void consensus_propose(struct partition *partition); /* the batch */
 void consensus_read_round(

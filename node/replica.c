@@ -246,6 +246,19 @@ static void job_done(struct replica *replica, struct job *job)
     }
 }
 
+/* A clock that has never been set does not jump when it is set first. */
+static void lead_time(struct partition *partition)
+{
+    const struct replica *replica = partition->replica;
+    const uint64_t unset_us = (uint64_t)365 * 24 * 3600 * 1000 * 1000;
+    const uint64_t before_us = cluster_clock_read(&partition->clock, replica->now_us);
+    const bool has_jumped =
+        cluster_clock_lead(&partition->clock, replica->now_us,
+                           replica->options.member_count / 2 + 1, WALL_HEARD_US_MAX);
+    if (has_jumped && before_us > unset_us)
+        partition->jump_us += cluster_clock_read(&partition->clock, replica->now_us) - before_us;
+}
+
 static void advance_time(struct replica *replica)
 {
     struct partition *partition = &replica->partition;
@@ -255,11 +268,12 @@ static void advance_time(struct replica *replica)
     if (gap_us > (uint64_t)SESSION_HEARTBEAT_MS * 1000)
         sessions_extend(partition, gap_us); /* this node stood still, not its workers */
     replica->last_turn_us = replica->now_us;
-    cluster_clock_wall(&partition->clock, replica->options.node, clock->wall_us(clock->self),
-                       replica->now_us);
+    const uint64_t wall_us = clock->wall_us(clock->self);
+    cluster_clock_wall(&partition->clock, replica->options.node, wall_us, replica->now_us);
     if (partition->role == RAFT_LEADER)
-        (void)cluster_clock_lead(&partition->clock, replica->now_us,
-                                 replica->options.member_count / 2 + 1, WALL_HEARD_US_MAX);
+        lead_time(partition);
+    if (partition->leader != 0) /* else nobody tells the time */
+        clock_watch_look(&partition->watch, &partition->clock, wall_us, replica->now_us);
 }
 
 /* The role may change in here. */
@@ -315,9 +329,8 @@ void replica_turn(struct replica *replica, const struct replica_input *inputs, s
 uint64_t replica_deadline_us(const struct replica *replica)
 {
     const struct partition *partition = &replica->partition;
-    const uint64_t due_us[] = {raft_deadline(partition->raft) * 1000,
-                               commands_deadline_us(partition), sessions_deadline_us(partition),
-                               flush_deadline_us(partition)};
+    const uint64_t due_us[] = {consensus_deadline_us(partition), commands_deadline_us(partition),
+                               sessions_deadline_us(partition), flush_deadline_us(partition)};
     uint64_t deadline_us = reads_are_due(partition) ? 0 : UINT64_MAX;
     for (size_t i = 0; i < sizeof due_us / sizeof due_us[0]; i++)
         if (due_us[i] < deadline_us)
@@ -340,6 +353,8 @@ struct replica_status replica_status(const struct replica *replica)
                                    .stable_index = raft_stable_index(partition->raft),
                                    .flushed_index = memory_flushed_index(partition->memory),
                                    .clock_us = partition_clock_us(partition),
+                                   .clock_off_us = partition->watch.off_us,
+                                   .is_clock_off = partition->watch.is_off,
                                    .is_active = partition->is_active,
                                    .is_vote_withheld = partition->is_vote_withheld,
                                    .is_out_of_space = space_is_out(partition),
@@ -374,7 +389,7 @@ struct bytes replica_entry_payload(const struct replica *replica, uint64_t index
     return cached == NULL ? (struct bytes){NULL, 0} : cached_bytes(cached);
 }
 
-void replica_check(const struct replica *replica)
+void replica_check_turn(const struct replica *replica)
 {
     const struct partition *partition = &replica->partition;
     raft_check(partition->raft);
@@ -385,9 +400,15 @@ void replica_check(const struct replica *replica)
     assert(partition->role == RAFT_LEADER || partition->decided.first == NULL);
     assert(partition->role == RAFT_LEADER || partition->waiting.count == 0);
     assert(partition->role == RAFT_LEADER || partition->reading_count == 0);
-    waiting_check(&partition->waiting);
     assert(partition->watching_count <= partition->reading_count);
     assert(partition->cache.last_index == raft_last_index(partition->raft) ||
            partition->cache.last_index + 1 == partition->cache.first_index);
     assert(partition->cache.first_index <= partition->applied_index + 1);
+}
+
+void replica_check(const struct replica *replica)
+{
+    replica_check_turn(replica);
+    memory_check(replica->partition.memory);
+    waiting_check(&replica->partition.waiting);
 }

@@ -49,9 +49,9 @@ struct replica_options {
     size_t window_bytes_stop; /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
     size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 4 MiB */
     uint32_t append_bytes_max; /* payloads in one message to a follower; 0: 1 MiB */
-    uint64_t cut_step;        /* the log is cut when so many entries are not needed; 0: 4096 ... */
-    uint64_t cut_keep;        /* ... beside these, kept for followers a little behind; 0: 1024 */
-    uint64_t free_bytes_low;  /* disk space below which new starts are refused; 0: 128 MiB */
+    uint64_t cut_step;         /* the log is cut when so many entries are not needed; 0: 4096 ... */
+    uint64_t cut_keep;         /* ... beside these, kept for followers a little behind; 0: 1024 */
+    uint64_t free_bytes_low;   /* disk space below which new starts are refused; 0: 128 MiB */
 };
 
 /* What the disk held, as replica_restore found it. */
@@ -111,8 +111,10 @@ struct replica_status {
     enum raft_role role;
     uint64_t term, leader;
     uint64_t last_index, commit_index, applied_index, stable_index, flushed_index;
-    uint64_t clock_us; /* the cluster's clock as this node knows it */
-    bool is_active;    /* leads and has applied its own no-op */
+    uint64_t clock_us;    /* the cluster's clock as this node knows it */
+    int64_t clock_off_us; /* this node's wall clock, ahead of the cluster's */
+    bool is_clock_off;    /* by more than a second, for more than a second */
+    bool is_active;       /* leads and has applied its own no-op */
     bool is_vote_withheld;
     bool is_out_of_space;
     bool is_failed; /* a committed entry cannot be read; end the process */
@@ -128,7 +130,9 @@ struct view replica_committed_view(struct replica *replica, struct memory_reader
 const struct raft *replica_raft(const struct replica *replica);
 /* The payload of an entry in the cache; size 0: not cached, or it has none. */
 struct bytes replica_entry_payload(const struct replica *replica, uint64_t index);
-/* Assert every invariant. */
+/* Assert the invariants that cost little; after each turn of a test. */
+void replica_check_turn(const struct replica *replica);
+/* Assert every invariant of the whole state. */
 void replica_check(const struct replica *replica);
 
 #endif

@@ -59,7 +59,7 @@ struct bytes status_answer(struct replica *replica, struct arena *arena)
     const struct partition *partition = &replica->partition;
     const struct replica_status status = replica_status(replica);
     struct buffer out = {0};
-    pack_map(&out, 21);
+    pack_map(&out, 25);
     put_id(&out, "cluster", replica->options.cluster);
     put_number(&out, "node", replica->options.node);
     pack_text(&out, "name");
@@ -75,7 +75,13 @@ struct bytes status_answer(struct replica *replica, struct arena *arena)
     put_number(&out, "syncedIndex", status.stable_index);
     put_number(&out, "flushedIndex", status.flushed_index);
     put_number(&out, "clockUs", status.clock_us);
+    pack_text(&out, "clockOffMs");
+    pack_integer(&out, status.clock_off_us / 1000);
+    pack_text(&out, "clockOff");
+    pack_bool(&out, status.is_clock_off);
     put_number(&out, "sessions", status.session_count);
+    put_number(&out, "resultsWaiting", status.result_count);
+    put_number(&out, "timersStuck", status.stuck_count);
     put_number(&out, "decisions", status.decision_count);
     put_number(&out, "logSyncs", status.sync_count);
     put_number(&out, "flushes", status.flush_count);

@@ -57,6 +57,7 @@ static bool copy_command(struct arena *arena, struct command *command)
     case CMD_DISPATCH:
         return copy_bytes(arena, &command->type);
     case CMD_LEASE_LOST:
+    case CMD_CLOCK_JUMP:
         return true;
     }
     return false;

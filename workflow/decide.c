@@ -145,6 +145,7 @@ struct id128 command_run(const struct command *command)
     case CMD_DEPLOY:
     case CMD_LEASE_LOST:
     case CMD_DISPATCH:
+    case CMD_CLOCK_JUMP:
         return none;
     }
     return none;
@@ -165,6 +166,8 @@ static enum pawl_error command_decide(struct decide *decide)
         return wf_lease_lost(decide);
     case CMD_DISPATCH:
         return wf_dispatch_ready(decide);
+    case CMD_CLOCK_JUMP:
+        return wf_clock_jump(decide);
     }
     return PAWL_E_INVALID;
 }

@@ -143,6 +143,8 @@ MUST_USE enum pawl_error wf_value_add(struct decide *decide, struct run *run, st
 /* --- journal.c --- */
 
 /* Record what happened; run may be NULL. The event's time, run and place are filled in. */
+/* CMD_CLOCK_JUMP. */
+MUST_USE enum pawl_error wf_clock_jump(struct decide *decide);
 MUST_USE enum pawl_error wf_journal(struct decide *decide, struct run *run,
                                     struct event_row *event);
 /* The common case: something happened at a task. */

@@ -31,6 +31,7 @@ enum command_kind {
     CMD_TIMER_FIRE, /* internal: the first timer is due */
     CMD_LEASE_LOST, /* internal: the session of a hand-out is gone */
     CMD_DISPATCH,   /* internal: hand out ready steps of a type to sessions with credit */
+    CMD_CLOCK_JUMP, /* internal: put on record that the cluster's clock has jumped forward */
 };
 
 struct command {
@@ -47,6 +48,7 @@ struct command {
             struct msg_fence fence;
         } lease;
         struct bytes type;
+        uint64_t jump_us; /* how far */
     };
 };
 

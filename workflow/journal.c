@@ -19,6 +19,15 @@ enum pawl_error wf_journal(struct decide *decide, struct run *run, struct event_
                            true);
 }
 
+enum pawl_error wf_clock_jump(struct decide *decide)
+{
+    struct event_row event = {
+        .kind = EV_CLOCK_JUMPED,
+        .detail = wf_text(decide, "the cluster's clock has jumped forward by %llu ms",
+                          (unsigned long long)(decide->command->jump_us / 1000))};
+    return wf_journal(decide, NULL, &event);
+}
+
 enum pawl_error wf_journal_task(struct decide *decide, struct run *run, enum event_kind kind,
                                 const struct task *task, struct bytes detail)
 {

@@ -210,6 +210,7 @@ static const char *const event_names[EV_COUNT] = {
     [EV_UNDO_FAILED] = "undo-failed",
     [EV_INCIDENT_RAISED] = "incident-raised",
     [EV_DEFINITION_DEPLOYED] = "definition-deployed",
+    [EV_CLOCK_JUMPED] = "clock-jumped",
 };
 
 const char *event_name(uint8_t kind)

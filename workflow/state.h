@@ -209,6 +209,7 @@ enum event_kind {
     EV_UNDO_FAILED,
     EV_INCIDENT_RAISED,
     EV_DEFINITION_DEPLOYED,
+    EV_CLOCK_JUMPED, /* of the cluster; run none */
     EV_COUNT,
 };
 /* "workflow-started" and so on. */

@@ -93,6 +93,35 @@ static void test_clock_forgets_walls_not_heard_lately(void **state)
     assert_int_equal(cluster_clock_read(&clock, 20 * SECOND), 20 * SECOND);
 }
 
+static void test_clock_watch_tells_of_a_clock_that_stays_far_off_and_of_its_return(void **state)
+{
+    (void)state;
+    const struct {
+        uint64_t at_us;
+        int64_t ahead_us;
+        bool is_off;
+    } looks[] = {
+        {100 * SECOND, 0, false},
+        {101 * SECOND, -9 * (int64_t)SECOND, false}, /* not for long yet */
+        {101 * SECOND + 500000, -9 * (int64_t)SECOND, false},
+        {101 * SECOND + 600000, 500000, false}, /* it was nothing */
+        {103 * SECOND, 2 * (int64_t)SECOND, false},
+        {104 * SECOND, 2 * (int64_t)SECOND, true},
+        {105 * SECOND, -2 * (int64_t)SECOND, true},
+        {106 * SECOND, 1000000, true}, /* a second is not far */
+        {107 * SECOND, 0, false},
+    };
+    struct cluster_clock clock;
+    struct clock_watch watch = {0};
+    cluster_clock_init(&clock, 1000 * (uint64_t)SECOND, 0);
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        const uint64_t now_us = cluster_clock_read(&clock, looks[i].at_us);
+        clock_watch_look(&watch, &clock, now_us + (uint64_t)looks[i].ahead_us, looks[i].at_us);
+        assert_int_equal(watch.off_us, looks[i].ahead_us);
+        assert_int_equal(watch.is_off, looks[i].is_off);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_clock_leading_slews_by_a_tenth_towards_the_lower_median),
         cmocka_unit_test(test_clock_far_behind_jumps_forward_to_the_median_and_never_back),
         cmocka_unit_test(test_clock_forgets_walls_not_heard_lately),
+        cmocka_unit_test(test_clock_watch_tells_of_a_clock_that_stays_far_off_and_of_its_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

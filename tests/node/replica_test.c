@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/node/single.h"
+#include "workflow/state.h"
 
 static const char definition[] =
     "document: { dsl: '1.0.3', namespace: default, name: one, version: '1.0.0' }\n"
@@ -150,6 +151,63 @@ static void test_timer_that_cannot_be_decided_does_not_hold_up_the_others(void *
     assert_true(replica_deadline_us(single->replica) > single->now_us + 1000);
 }
 
+/* How many events of a kind the store's journal has. */
+static size_t journal_count(struct single *single, enum event_kind kind)
+{
+    enum { EVENTS_MAX = 256 };
+    const struct rows_port rows = rows_map_port(single->rows);
+    const struct bytes all = {NULL, 0};
+    struct row found[EVENTS_MAX];
+    struct rows_snapshot *snapshot;
+    struct arena arena = {0};
+    size_t count, kind_count = 0;
+    assert_int_equal(rows.snapshot_open(rows.self, 0, &snapshot), PAWL_OK);
+    assert_int_equal(
+        rows.scan(rows.self, snapshot, TABLE_JOURNAL, all, all, false, EVENTS_MAX, found, &count),
+        PAWL_OK);
+    for (size_t i = 0; i < count; i++) {
+        struct event_row event;
+        assert_int_equal(codec_decode(&schema_event_row, found[i].value, &arena, &event, NULL),
+                         PAWL_OK);
+        kind_count += event.kind == kind;
+    }
+    rows.snapshot_close(rows.self, snapshot);
+    arena_done(&arena);
+    return kind_count;
+}
+
+static void test_clock_jump_of_the_cluster_is_an_event(void **state)
+{
+    struct single *single = *state;
+    assert_int_equal(journal_count(single, EV_CLOCK_JUMPED), 0);
+    const uint64_t before_us = replica_status(single->replica).clock_us;
+    single->wall_us += (uint64_t)3600 * 1000 * 1000;
+    single_sleep(single, 1000);
+    single_settle(single);
+    assert_true(replica_status(single->replica).clock_us >=
+                before_us + (uint64_t)3600 * 1000 * 1000);
+    assert_int_equal(journal_count(single, EV_CLOCK_JUMPED), 1);
+    single_sleep(single, 1000000);
+    assert_int_equal(journal_count(single, EV_CLOCK_JUMPED), 1);
+}
+
+static void test_clock_of_the_node_that_is_far_off_is_told(void **state)
+{
+    struct single *single = *state;
+    single_sleep(single, 2000000);
+    assert_false(replica_status(single->replica).is_clock_off);
+    single->wall_us -= (uint64_t)3600 * 1000 * 1000; /* the cluster's never runs back */
+    single_sleep(single, 1000);
+    assert_false(replica_status(single->replica).is_clock_off);
+    single_sleep(single, 2000000);
+    assert_true(replica_status(single->replica).is_clock_off);
+    assert_true(replica_status(single->replica).clock_off_us < -3500000000);
+    single->wall_us += (uint64_t)3600 * 1000 * 1000;
+    single_sleep(single, 1000);
+    single_sleep(single, 2000000);
+    assert_false(replica_status(single->replica).is_clock_off);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +216,8 @@ int main(void)
         TEST(test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided),
         TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
         TEST(test_result_of_an_open_run_is_forgotten_with_its_connection),
+        TEST(test_clock_jump_of_the_cluster_is_an_event),
+        TEST(test_clock_of_the_node_that_is_far_off_is_told),
         TEST(test_timer_that_cannot_be_decided_does_not_hold_up_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
