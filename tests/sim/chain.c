@@ -263,6 +263,7 @@ static void leads(struct chain *chain, struct sim *sim, const struct sim_node *n
 
 void chain_node_turned(struct chain *chain, struct sim *sim, struct sim_node *node)
 {
+    replica_check_turn(node->replica);
     leads(chain, sim, node);
     commits(chain, sim, node);
     chain_node_flushed(chain, sim, node);

@@ -345,6 +345,19 @@ static void was_there(const struct page *page, const struct row_write *write)
                  (unsigned)write->table);
 }
 
+/* What an entry leaves of a run is sound. */
+static void run_checked(const struct page *page, const struct row_write *write)
+{
+    const struct chain *chain = &page->sim->chain;
+    struct rows_view over = {.rows = &chain->port, .snapshot = chain_snapshot(chain, page->index)};
+    const struct view view = rows_view_of(&over);
+    struct id128 run;
+    if (write->is_deleted)
+        return;
+    memcpy(run.byte, write->key.data, sizeof run.byte);
+    wf_check(&view, run);
+}
+
 static int key_order(const void *a, const void *b)
 {
     const struct row_write *const *left = a, *const *right = b;
@@ -367,6 +380,8 @@ void promises_entry(struct promises *promises, struct sim *sim, uint64_t index,
             handout_recorded(&page, write);
         if (write->table == TABLE_HANDOUT || write->table == TABLE_TIMER)
             was_there(&page, write);
+        if (write->table == TABLE_INSTANCE)
+            run_checked(&page, write);
     }
     if (event_count > 0)
         qsort(events, event_count, sizeof *events, key_order);
