@@ -352,6 +352,8 @@ void faults_pass(struct sim *sim, const struct event *event)
         cut_between(sim, fault->node, fault->other, false);
     else if (fault->kind >= FAULT_LOSS && fault->kind <= FAULT_SLOW_LINK)
         each_link(sim, good_link);
+    else if (fault->kind == FAULT_SLOW_DISK && random_chance(&sim->faults.random, 500000))
+        sim_node_power_cut(node, down_us(sim)); /* with much that is not durable */
     else if (fault->kind == FAULT_SLOW_NODE || fault->kind == FAULT_SLOW_DISK ||
              fault->kind == FAULT_DISK_FULL || fault->kind == FAULT_DISK_ERROR)
         sim_node_heal(node);

@@ -89,7 +89,7 @@ static void errand_add(struct sim_node *node, struct job *job_take, bool is_thro
 /* Between the disk's word and the loop's hearing of it other things happen. */
 static uint64_t back_us(struct sim_node *node)
 {
-    const uint32_t delay_us = random_chance(&node->random, 100000) ? 20000 : 200;
+    const uint32_t delay_us = random_chance(&node->random, 150000) ? 150000 : 200;
     return node->sim->events.now_us + random_below(&node->random, delay_us);
 }
 

@@ -147,6 +147,7 @@ void sim_node_power_cut(struct sim_node *node, uint64_t boot_after_us)
         return;
     sim_trace(node->sim, "node %u: power cut", (unsigned)node->index + 1);
     end_process(node, boot_after_us);
+    sim_node_heal(node);
     sim_disk_crash(node->disk);
     network_node_dark(node->sim, node->index);
 }

@@ -53,7 +53,7 @@ static void draw_times(struct random *random, struct plan *plan)
 struct plan plan_draw(const struct random *root)
 {
     static const uint64_t segments[] = {16 << 10, 64 << 10, 256 << 10};
-    static const uint64_t cleans[] = {16 << 10, 64 << 10, 8 << 20, 8 << 20};
+    static const uint64_t cleans[] = {4 << 10, 16 << 10, 64 << 10, 8 << 20};
     static const uint64_t caches[] = {1 << 10, 32 << 10, 4 << 20};
     static const uint64_t windows[] = {16 << 10, 64 << 20, 64 << 20};
     static const uint64_t steps[] = {8, 64, 4096};
