@@ -6,7 +6,7 @@
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { FREE_OUTCOMES_MAX = 512 };
+enum { FREE_OUTCOMES_MAX = 256 };
 
 struct outcome *outcome_new(struct partition *partition)
 {

@@ -44,10 +44,10 @@ struct replica_options {
     uint32_t election_timeout_ms_min; /* 0: 300 */
     uint32_t election_timeout_ms_max; /* 0: 600 */
     uint32_t flush_interval_ms;       /* 0: 50 */
-    size_t clean_bytes_max;   /* rows kept in memory although the store has them; 0: 6 MiB */
+    size_t clean_bytes_max;   /* rows kept in memory although the store has them; 0: 3 MiB */
     size_t window_bytes_busy; /* dirty rows from which new starts are told BUSY; 0: 64 MiB */
     size_t window_bytes_stop; /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
-    size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 4 MiB */
+    size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 2 MiB */
     uint32_t append_bytes_max; /* payloads in one message to a follower; 0: 1 MiB */
     uint64_t cut_step;         /* the log is cut when so many entries are not needed; 0: 4096 ... */
     uint64_t cut_keep;         /* ... beside these, kept for followers a little behind; 0: 1024 */
