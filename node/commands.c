@@ -18,6 +18,8 @@ enum {
     WAITING_MAX = 16384,
     WAITING_BYTES_MAX = 64 << 20,
     TIMERS_PER_TURN = 256,
+    TIMERS_UNCOMMITTED_BYTES_MAX = 256 << 10,
+    DECIDING_US_PER_TURN = 20000,
     BATCH_MAX = 256,
     STUCK_US = 1000 * 1000, /* until what could not be decided is tried again */
 };
@@ -357,6 +359,23 @@ static void wait_for_rows(struct partition *partition, struct waiting *waiting,
     wait_remove(partition, waiting);
 }
 
+/* This turn has decided for long enough: what is left goes on in the next, behind the heartbeats.
+ */
+static bool is_turn_over(const struct partition *partition)
+{
+    const struct replica *replica = partition->replica;
+    const struct clock_port *clock = &replica->options.clock;
+    return clock->monotonic_us(clock->self) - replica->now_us >= DECIDING_US_PER_TURN;
+}
+
+static void postpone(struct partition *partition, const struct command *command,
+                     struct origin origin)
+{
+    struct waiting *waiting = wait_add(partition, command, origin);
+    if (waiting != NULL)
+        waiting_postpone(&partition->waiting, waiting);
+}
+
 void commands_take(struct partition *partition, const struct command *command, struct origin origin)
 {
     if (is_overloaded(partition)) {
@@ -365,6 +384,10 @@ void commands_take(struct partition *partition, const struct command *command, s
     }
     if (waiting_has_run(&partition->waiting, command_run(command))) {
         (void)wait_add(partition, command, origin);
+        return;
+    }
+    if (is_turn_over(partition)) {
+        postpone(partition, command, origin);
         return;
     }
     struct memory_reader reader;
@@ -382,8 +405,10 @@ void commands_take(struct partition *partition, const struct command *command, s
 static void decide_waiting(struct partition *partition)
 {
     struct waiting *waiting;
-    while (partition->uncommitted_bytes <= UNCOMMITTED_BYTES_MAX &&
-           (waiting = waiting_take_awake(&partition->waiting)) != NULL) {
+    for (bool is_first = true; (is_first || !is_turn_over(partition)) &&
+                               partition->uncommitted_bytes <= UNCOMMITTED_BYTES_MAX &&
+                               (waiting = waiting_take_awake(&partition->waiting)) != NULL;
+         is_first = false) {
         struct memory_reader reader;
         const struct command *command = &waiting->command;
         if (waiting->origin.connection != 0 &&
@@ -461,9 +486,17 @@ static bool first_timer(const struct partition *partition, struct memory_reader 
     return true;
 }
 
+/* A run that goes on and on by itself must not fill the log's queue before everybody else: its
+ * timer waits until what was decided is nearly all committed, and a commit is a turn. */
+static bool are_timers_held_back(const struct partition *partition)
+{
+    return is_held_back(partition) || partition->waiting.timer_count > 0 ||
+           partition->uncommitted_bytes > TIMERS_UNCOMMITTED_BYTES_MAX;
+}
+
 static void fire_timers(struct partition *partition)
 {
-    for (int i = 0; i < TIMERS_PER_TURN; i++) {
+    for (int i = 0; i < TIMERS_PER_TURN && (i == 0 || !is_turn_over(partition)); i++) {
         struct bytes key;
         struct memory_reader reader = {.memory = partition->memory,
                                        .level = MEMORY_HEAD,
@@ -473,7 +506,7 @@ static void fire_timers(struct partition *partition)
             commands_own_load(partition, &partition->timer_load, &reader);
         /* One that waits for rows is still the first: a finished load goes on from there. */
         if (!is_found || timer_key_due_us(key) > partition_clock_us(partition) ||
-            is_held_back(partition) || partition->waiting.timer_count > 0)
+            are_timers_held_back(partition))
             return;
         const struct command command = {
             .kind = CMD_TIMER_FIRE, .timer_key = arena_copy(&partition->replica->turn_arena, key)};
@@ -547,7 +580,10 @@ uint64_t commands_deadline_us(const struct partition *partition)
     const uint64_t clock_us = partition_clock_us(partition);
     struct bytes key;
     uint64_t deadline_us = UINT64_MAX;
-    if (!partition->is_active || is_held_back(partition) || partition->waiting.timer_count > 0)
+    if (partition->is_active && partition->waiting.awake_first != NULL &&
+        partition->uncommitted_bytes <= UNCOMMITTED_BYTES_MAX)
+        return now_us;
+    if (!partition->is_active || are_timers_held_back(partition))
         return UINT64_MAX;
     if (partition->stuck_until_us > now_us)
         deadline_us = partition->stuck_until_us;

@@ -133,6 +133,11 @@ static void awake(struct waiting_list *list, struct waiting *waiting)
     list->awake_last = waiting;
 }
 
+void waiting_postpone(struct waiting_list *list, struct waiting *waiting)
+{
+    awake(list, waiting);
+}
+
 bool waiting_wake(struct waiting_list *list, uint64_t token)
 {
     struct waiting *waiting = id_map_get(&list->loads, id_of_number(token));

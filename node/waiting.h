@@ -1,7 +1,8 @@
 /* Commands that wait for rows, or behind one of their own run that does.
  *
  * 1. Of each run only the oldest is loading or awake; the others stand behind it, in order.
- * 2. An awake one is to be decided again; they are taken in the order in which they woke.
+ * 2. An awake one is to be decided, again or for the first time; they are taken in the order in
+ * which they woke.
  * 3. Finding, waking and removing one costs the same however many wait.
  */
 #ifndef PAWL_NODE_WAITING_H
@@ -47,6 +48,8 @@ struct waiting *waiting_add(struct waiting_list *list, const struct command *com
 /* It was decided: it is the oldest of its run, and not awake. The next of its run wakes. */
 void waiting_remove(struct waiting_list *list, struct waiting *waiting);
 bool waiting_has_run(const struct waiting_list *list, struct id128 run);
+/* It needs no rows, only a later turn; it is the oldest of its run. */
+void waiting_postpone(struct waiting_list *list, struct waiting *waiting);
 /* It waits for this load. False: no memory. */
 bool waiting_set_load(struct waiting_list *list, struct waiting *waiting, uint64_t token);
 /* The load is over. False: nobody waited for it. */
