@@ -93,6 +93,24 @@ static bool are_nodes_even(const struct sim *sim)
     return true;
 }
 
+static void trace_nodes(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->plan.node_count; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+        if (!node->is_up)
+            continue;
+        const struct replica_status status = replica_status(node->replica);
+        sim_trace(sim,
+                  "node %u: role %d, term %llu, last %llu, stable %llu, commit %llu, applied %llu, "
+                  "flushed %llu%s",
+                  (unsigned)i + 1, (int)status.role, (unsigned long long)status.term,
+                  (unsigned long long)status.last_index, (unsigned long long)status.stable_index,
+                  (unsigned long long)status.commit_index, (unsigned long long)status.applied_index,
+                  (unsigned long long)status.flushed_index,
+                  status.is_vote_withheld ? ", vote withheld" : "");
+    }
+}
+
 static void check_end(struct sim *sim)
 {
     const bool is_late = sim->events.now_us >= sim->plan.heal_until_us;
@@ -108,6 +126,7 @@ static void check_end(struct sim *sim)
         ledger_trace_open(sim);
     } else if (is_late) {
         sim_fail(sim, "liveness", "nodes still differ long after the healing");
+        trace_nodes(sim);
     }
 }
 
