@@ -103,15 +103,15 @@ class Shop:
         audit = self.test.spawn('audit', [program, '--nodes', self.cluster.connection, '--results', self.test.path('results'), '--kills', kills,
                                           '--seconds', time.monotonic() - self.begin] + [ledger.path for ledger in self.ledgers])
         code = audit.wait()
+        with open(self.test.path('results')) as file:
+            results = [line.split('\t')[0] for line in file]
+        self.test.check('every order ended once', len(results) == self.orders == len(set(results)), f'{len(results)} results')
+        self.test.check('nothing was lost, run again or told differently', code == 0, audit.log()[-3000:])
         gaps = sorted(int(ms) for ms in re.findall(r'^ +kill -9 of .*?(\d+) +ms ', audit.log(), re.M))
         if gaps:
             self.test.note(f'{len(gaps)} faults; from a fault to the next acknowledged step: median {gaps[(len(gaps) - 1) // 2]} ms, longest {gaps[-1]} ms')
         for figure in ('steps per second', 'steps handed out twice'):
             self.test.note(f'{figure}: {re.search(figure + r" +(.+?)(  |$)", audit.log(), re.M)[1]}')
-        with open(self.test.path('results')) as file:
-            results = [line.split('\t')[0] for line in file]
-        self.test.check('every order ended once', len(results) == self.orders == len(set(results)), f'{len(results)} results')
-        self.test.check('nothing was lost, run again or told differently', code == 0, audit.log()[-3000:])
 
 
 def audit_ledgers(ledgers):
