@@ -48,32 +48,21 @@ static const struct mutant {
     {                                                                                              \
         "wal." #name, set_wal, WAL_MUTANT_##name                                                   \
     }
-    {"client." #name, set_client, CLIENT_MUTANT_##name}
 #define WORKFLOW(name)                                                                             \
     {                                                                                              \
         "workflow." #name, set_workflow, WF_MUTANT_##name                                          \
     }
-    RAFT(COUNT_SELF_EARLY),
-    RAFT(VOTE_UNSYNCED),
-    RAFT(VOTE_OLDER_LOG),
-    NODE(ANSWER_BEFORE_COMMIT),
-    NODE(REJECT_WITHOUT_READ_ROUND),
-    NODE(READ_WITHOUT_ROUND),
-    NODE(HEAD_KEPT_ON_STEP_DOWN),
-    NODE(DECIDE_BEFORE_NOOP),
-    NODE(CUT_BEFORE_FLUSH),
-    NODE(FLUSH_UNSYNCED),
-    NODE(STALE_LOAD_TAKEN),
-    NODE(APPLY_SKIPS_INHERITED),
-    NODE(CLOCK_FOLLOWS_WALL),
-    WAL(SYNC_SKIPPED),
-    WAL(SYNC_ERROR_IGNORED),
-    WAL(BODY_UNCHECKED),
-    WAL(HARD_STATE_UNCARRIED),
-    WAL(ROLL_UNSYNCED),
-    WORKFLOW(FENCE_UNCHECKED),
-    WORKFLOW(REQUEST_FORGOTTEN),
-    WORKFLOW(STEP_HANDED_OUT_TWICE),
+    RAFT(COUNT_SELF_EARLY),      RAFT(READ_ROUND_REUSED),
+    RAFT(VOTE_UNSYNCED),         RAFT(VOTE_OLDER_LOG),
+    NODE(ANSWER_BEFORE_COMMIT),  NODE(REJECT_WITHOUT_READ_ROUND),
+    NODE(READ_WITHOUT_ROUND),    NODE(HEAD_KEPT_ON_STEP_DOWN),
+    NODE(DECIDE_BEFORE_NOOP),    NODE(CUT_BEFORE_FLUSH),
+    NODE(FLUSH_UNSYNCED),        NODE(STALE_LOAD_TAKEN),
+    NODE(APPLY_SKIPS_INHERITED), NODE(CLOCK_FOLLOWS_WALL),
+    WAL(SYNC_SKIPPED),           WAL(SYNC_ERROR_IGNORED),
+    WAL(BODY_UNCHECKED),         WAL(HARD_STATE_UNCARRIED),
+    WAL(ROLL_UNSYNCED),          WORKFLOW(FENCE_UNCHECKED),
+    WORKFLOW(REQUEST_FORGOTTEN), WORKFLOW(STEP_HANDED_OUT_TWICE),
     WORKFLOW(UNDO_FORWARD),
 };
 static const size_t mutant_count = sizeof mutants / sizeof mutants[0];
