@@ -142,7 +142,9 @@ static struct msg_raft message_of(const struct partition *partition,
                              .clock_us = partition_clock_us(partition),
                              .wall_us = clock->wall_us(clock->self),
                              .free_bytes = partition->free_bytes,
-                             .cut_index = raft_match_index_min(partition->raft)};
+                             .cut_index =
+                                 partition->role == RAFT_LEADER ? space_cut_index(partition) : 0,
+                             .flushed_index = memory_flushed_index(partition->memory)};
 }
 
 static void send_encoded(struct partition *partition, const struct msg_raft *message)
@@ -374,7 +376,7 @@ static void consider_readmission(struct partition *partition, const struct msg_r
 static void observe(struct partition *partition, const struct msg_raft *message)
 {
     struct replica *replica = partition->replica;
-    space_heard(partition, message->from, message->free_bytes);
+    space_heard(partition, message);
     cluster_clock_wall(&partition->clock, message->from, message->wall_us, replica->now_us);
     if (message->kind == RAFT_MSG_APPEND && message->term >= raft_current_term(partition->raft)) {
         cluster_clock_observe(&partition->clock, message->clock_us, replica->now_us);

@@ -2,7 +2,7 @@
  *
  * 1. A flush seals at G <= min(applied, this node's own synced index), so the store never knows
  * what the log may lose.
- * 2. The log is cut only behind what the store has durably and every member holds.
+ * 2. The log is cut only behind what every member's store has durably.
  * 3. A flush brings back how much space is left. While that is little there is always a next one,
  * empty if need be, so that space that comes free is noticed.
  */
@@ -87,11 +87,13 @@ void flush_due(struct partition *partition)
 static void cut_log(struct partition *partition)
 {
     const struct replica_options *options = &partition->replica->options;
-    const uint64_t heard = partition->role == RAFT_LEADER ? raft_match_index_min(partition->raft)
-                                                          : partition->cut_index_heard;
+    const uint64_t heard =
+        partition->role == RAFT_LEADER ? space_cut_index(partition) : partition->cut_index_heard;
     uint64_t index = memory_flushed_index(partition->memory);
-    if (index > heard && !NODE_MUTANT(CUT_BEFORE_FLUSH))
+    if (index > heard)
         index = heard;
+    if (NODE_MUTANT(CUT_BEFORE_FLUSH))
+        index = partition->applied_index;
     index = index > options->cut_keep ? index - options->cut_keep : 0;
     if (index < partition->cut_index + options->cut_step)
         return;

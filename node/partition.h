@@ -109,7 +109,7 @@ struct partition {
     uint64_t
         head_first; /* entries from here on were decided here and are in memory's head; 0: none */
     uint64_t applied_index;
-    uint64_t cut_index_heard; /* the leader says that every member holds the log up to here */
+    uint64_t cut_index_heard; /* the leader says that every member's store has all up to here */
     bool is_failed;           /* a committed entry cannot be read: this node has stopped */
 
     /* Decided in this turn, not proposed yet */
@@ -159,6 +159,7 @@ struct partition {
     struct peer_space {
         uint64_t node;
         uint64_t free_bytes; /* as it said last */
+        uint64_t flushed_index;
     } peer_spaces[MEMBERS_MAX];
     size_t peer_space_count;
     uint64_t flush_retry_us;
@@ -262,8 +263,11 @@ void sessions_loss_waits(struct partition *partition, struct id128 session, bool
 uint64_t sessions_deadline_us(const struct partition *partition);
 void sessions_extend(struct partition *partition, uint64_t gap_us);
 
-/* space.c: who has room on its disk */
-void space_heard(struct partition *partition, uint64_t node, uint64_t free_bytes);
+/* space.c: what the members say of their disks */
+void space_heard(struct partition *partition, const struct msg_raft *message);
+/* Every member's store has everything up to here, as far as this node has heard; so may the log be
+ * cut. A node that loses the end of its log keeps its store, and can be filled from there. */
+uint64_t space_cut_index(const struct partition *partition);
 /* New work is refused: this node's store is full, or the worst node of the best quorum is below the
  * low mark. */
 bool space_is_out(const struct partition *partition);

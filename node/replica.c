@@ -309,10 +309,21 @@ static void release_answers(struct partition *partition)
     sessions_resend(partition);
 }
 
+/* While commands wait for rows, memory keeps more of them: all that one decision may read must fit
+ * at once. */
+static void bound_memory(struct partition *partition)
+{
+    const size_t usual = partition->replica->options.clean_bytes_max;
+    const size_t largest = 2 * INSTANCE_BYTES_MAX;
+    const bool is_waiting = partition->waiting.count > 0 && usual < largest;
+    memory_clean_bound(partition->memory, is_waiting ? largest : usual);
+}
+
 void replica_turn(struct replica *replica, const struct replica_input *inputs, size_t input_count)
 {
     struct partition *partition = &replica->partition;
     advance_time(replica);
+    bound_memory(partition);
     take_from_peers_and_disks(replica, inputs, input_count);
     sessions_activate(partition);
     release_answers(partition);

@@ -1,16 +1,30 @@
-/* Free space of the cluster's disks, as heartbeats and their replies carry it. */
+/* The cluster's disks, as heartbeats and their replies tell of them: free space, and what the
+ * stores have. */
 #include "node/partition.h"
 
-void space_heard(struct partition *partition, uint64_t node, uint64_t free_bytes)
+void space_heard(struct partition *partition, const struct msg_raft *message)
 {
     size_t i = 0;
-    while (i < partition->peer_space_count && partition->peer_spaces[i].node != node)
+    while (i < partition->peer_space_count && partition->peer_spaces[i].node != message->from)
         i++;
     if (i == MEMBERS_MAX)
         return;
     if (i == partition->peer_space_count)
         partition->peer_space_count++;
-    partition->peer_spaces[i] = (struct peer_space){.node = node, .free_bytes = free_bytes};
+    partition->peer_spaces[i] = (struct peer_space){.node = message->from,
+                                                    .free_bytes = message->free_bytes,
+                                                    .flushed_index = message->flushed_index};
+}
+
+uint64_t space_cut_index(const struct partition *partition)
+{
+    uint64_t index = memory_flushed_index(partition->memory);
+    if (partition->peer_space_count + 1 < partition->replica->options.member_count)
+        return 0;
+    for (size_t i = 0; i < partition->peer_space_count; i++)
+        if (partition->peer_spaces[i].flushed_index < index)
+            index = partition->peer_spaces[i].flushed_index;
+    return index;
 }
 
 /* Space of the worst node in the best quorum: what a quorum's disks can still take. */

@@ -52,9 +52,11 @@ static const struct field raft_fields[] = {
     FIELD(struct msg_raft, wall_us, 16, FIELD_U64, .meaning = "wall clock of the sender"),
     FIELD(struct msg_raft, free_bytes, 17, FIELD_U64, .meaning = "free on the sender's disk"),
     FIELD(struct msg_raft, cut_index, 18, FIELD_U64,
-          .meaning = "every member holds the log up to here"),
+          .meaning = "every member's store has everything up to here"),
     FIELD(struct msg_raft, is_withheld, 19, FIELD_BOOL,
           .meaning = "the sender's vote is withheld: it acknowledges nothing"),
+    FIELD(struct msg_raft, flushed_index, 20, FIELD_U64,
+          .meaning = "the sender's store has everything up to here"),
 };
 const struct schema schema_raft = SCHEMA("raft", struct msg_raft, raft_fields);
 

@@ -31,12 +31,13 @@ struct msg_raft {
     uint64_t round;
     bool is_rejected;
     uint64_t match_index, hint_index, hint_term;
-    struct list entries; /* struct msg_raft_entry */
-    uint64_t clock_us;   /* the cluster's clock as the sender knows it */
-    uint64_t wall_us;    /* the sender's wall clock */
-    uint64_t free_bytes; /* of the sender's data directory */
-    bool is_withheld;    /* append reply: the sender's vote is withheld */
-    uint64_t cut_index;  /* append: every member holds the log up to here; it may be cut */
+    struct list entries;    /* struct msg_raft_entry */
+    uint64_t clock_us;      /* the cluster's clock as the sender knows it */
+    uint64_t wall_us;       /* the sender's wall clock */
+    uint64_t free_bytes;    /* of the sender's data directory */
+    bool is_withheld;       /* append reply: the sender's vote is withheld */
+    uint64_t cut_index;     /* append: every member's store has everything up to here */
+    uint64_t flushed_index; /* the sender's store has everything up to here */
 };
 
 /* Bootstrap: "reach every one of these peers and tell me". */

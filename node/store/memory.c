@@ -124,6 +124,11 @@ static void evict(struct memory *memory, uint64_t used)
     }
 }
 
+void memory_clean_bound(struct memory *memory, size_t clean_bytes_max)
+{
+    memory->options.clean_bytes_max = clean_bytes_max;
+}
+
 static bool write_is_sound(const struct row_write *write)
 {
     return write->table < TABLE_COUNT && write->key.size > 0 &&

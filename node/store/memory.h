@@ -33,6 +33,9 @@ struct memory_options {
 struct memory *memory_new(const struct memory_options *options);
 void memory_free(struct memory *memory);
 
+/* Change the bound of clean copies; takes effect with the next flush or load. */
+void memory_clean_bound(struct memory *memory, size_t clean_bytes_max);
+
 /* What a decide wanted and memory does not hold. */
 struct memory_missing {
     enum row_table table;
