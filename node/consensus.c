@@ -354,25 +354,6 @@ static void carry_out(struct partition *partition, const struct raft_outputs *ou
 
 /* ---- inputs ---- */
 
-/* A node whose log lost its end takes part again once every other voter has told it its term, and a
- * leader has then filled its log up to a commit index learnt after that. */
-static void consider_readmission(struct partition *partition, const struct msg_raft *message)
-{
-    struct readmission *state = &partition->readmission;
-    const struct raft_configuration *configuration = raft_configuration(partition->raft);
-    size_t i = 0;
-    while (i < state->heard_count && state->heard_nodes[i] != message->from)
-        i++;
-    if (i == state->heard_count && i < MEMBERS_MAX)
-        state->heard_nodes[state->heard_count++] = message->from;
-    if (state->is_asked || state->heard_count + 1 < configuration->voter_count ||
-        message->kind != RAFT_MSG_APPEND || message->term < raft_current_term(partition->raft))
-        return;
-    state->is_asked = true;
-    struct raft_input input = {.kind = RAFT_IN_READMIT, .index = message->commit_index};
-    (void)step(partition, &input, NULL);
-}
-
 static void observe(struct partition *partition, const struct msg_raft *message)
 {
     struct replica *replica = partition->replica;
@@ -438,8 +419,6 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
     if (step(partition, &input, &message) == RAFT_DROPPED)
         return;
     observe(partition, &message);
-    if (partition->is_vote_withheld)
-        consider_readmission(partition, &message);
 }
 
 uint64_t consensus_deadline_us(const struct partition *partition)
@@ -449,8 +428,19 @@ uint64_t consensus_deadline_us(const struct partition *partition)
     return (raft_deadline(partition->raft) + (is_shy ? CLOCK_OFF_DELAY_MS : 0)) * 1000;
 }
 
+/* A node whose log lost its end asks to take part again as soon as the core can answer for it: when
+ * every other voter has told its term and a leader has filled the log. */
+static void ask_for_readmission(struct partition *partition)
+{
+    partition->is_readmission_asked = true;
+    struct raft_input input = {.kind = RAFT_IN_READMIT};
+    (void)step(partition, &input, NULL);
+}
+
 void consensus_tick(struct partition *partition)
 {
+    if (partition->is_vote_withheld && !partition->is_readmission_asked)
+        ask_for_readmission(partition);
     if (replica_now_ms(partition->replica) * 1000 < consensus_deadline_us(partition))
         return;
     struct raft_input input = {.kind = RAFT_IN_TICK};

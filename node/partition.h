@@ -95,11 +95,7 @@ struct partition {
     bool is_vote_withheld;
     uint64_t incarnation;          /* of the log */
     struct raft_synced last_token; /* of the newest append handed out */
-    struct readmission {
-        uint64_t heard_nodes[MEMBERS_MAX];
-        size_t heard_count;
-        bool is_asked; /* the core waits for its log to be filled */
-    } readmission;
+    bool is_readmission_asked;
 
     /* Role */
     enum raft_role role;
