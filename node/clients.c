@@ -127,6 +127,8 @@ static enum pawl_error greet(struct replica *replica, struct connection *connect
 {
     struct msg_hello hello;
     TRY(codec_decode(&schema_hello, body, &replica->turn_arena, &hello, NULL));
+    if (connection->is_greeted && !id128_equal(hello.session, connection->session))
+        return PAWL_E_INVALID; /* else one connection could take every session there is */
     const struct replica_options *options = &replica->options;
     struct msg_welcome welcome = {.version = PROTOCOL_VERSION,
                                   .cluster = options->cluster,

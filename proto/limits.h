@@ -45,6 +45,7 @@
 
 /* Sessions and connections */
 #define SESSION_TYPES_MAX        64
+#define TYPES_SERVED_MAX         4096 /* distinct step types of all sessions that a leader knows */
 #define SESSION_CREDIT_MAX       4096
 #define SESSION_LEASE_MS         10000 /* a session silent for this long loses its leases */
 #define SESSION_HEARTBEAT_MS     2000

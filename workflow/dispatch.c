@@ -180,6 +180,15 @@ static struct session *session_add(struct dispatch *dispatch, struct id128 id)
     return session;
 }
 
+static bool is_room_for(const struct dispatch *dispatch, const struct bytes *types,
+                        size_t type_count)
+{
+    size_t new_count = 0;
+    for (size_t i = 0; i < type_count; i++)
+        new_count += type_find(dispatch, types[i]) == NULL;
+    return dispatch->type_count + new_count <= TYPES_SERVED_MAX;
+}
+
 /* The turns of the types are kept while a session's own types are put anew. */
 static enum pawl_error types_put(struct dispatch *dispatch, struct session *session,
                                  const struct bytes *types, size_t type_count)
@@ -219,6 +228,8 @@ enum pawl_error dispatch_session_put(struct dispatch *dispatch, struct id128 id,
     for (size_t i = 0; i < type_count; i++)
         if (types[i].size == 0 || types[i].size > NAME_BYTES_MAX)
             return PAWL_E_LIMIT;
+    if (!is_room_for(dispatch, types, type_count))
+        return PAWL_E_LIMIT;
     struct session *session = session_find(dispatch, id);
     if (session == NULL)
         session = session_add(dispatch, id);

@@ -4,8 +4,8 @@ import threading
 import time
 
 from cluster import main, wait_until
-from stranger import (APPEND, COMMAND, CONFIGURATION, DEPLOY, NOOP, PEER_HELLO, PEER_RAFT, SHOW, START, Gone, Stranger, pack, peer_hello,
-                      raft_message)
+from stranger import (APPEND, COMMAND, CONFIGURATION, DEPLOY, HELLO, NOOP, PEER_HELLO, PEER_RAFT, SHOW, START, Gone, Stranger, pack,
+                      peer_hello, raft_message)
 
 HEAD = "document: {dsl: '1.0.3', namespace: default, name: %s, version: '1.0.0'}\n"
 LIGHT = HEAD % 'light' + 'do:\n  - a: {set: {done: true}}\n'
@@ -142,6 +142,16 @@ def case_large_answers_nobody_reads(test):
     asker.close()
 
 
+def case_one_connection_of_many_sessions(test):
+    cluster, leader = _formed(test)
+    term = leader.status()['term']
+    stranger = _at_leader(leader)
+    stranger.session = bytes(16)[:-1] + b'x'
+    stranger.send(HELLO, {1: 1, 2: 1, 4: stranger.session})
+    test.check('a second session on one connection closes it', stranger.is_closed_by_node())
+    _check_unharmed(test, cluster, leader, term)
+
+
 def case_endless_definition(test):
     cluster, leader = _formed(test)
     term = leader.status()['term']
@@ -159,4 +169,5 @@ def case_endless_definition(test):
 
 if __name__ == '__main__':
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    main([case_forged_appends, case_silent_strangers, case_clients_leave_together, case_large_answers_nobody_reads, case_endless_definition])
+    main([case_forged_appends, case_silent_strangers, case_clients_leave_together, case_large_answers_nobody_reads,
+          case_one_connection_of_many_sessions, case_endless_definition])

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -128,6 +129,29 @@ static void test_session_removed_is_not_picked(void **state)
     dispatch_free(dispatch);
 }
 
+static void test_session_whose_types_are_too_many_for_all_is_refused(void **state)
+{
+    (void)state;
+    enum { SESSIONS = TYPES_SERVED_MAX / SESSION_TYPES_MAX };
+    struct dispatch *dispatch = dispatch_new();
+    char names[SESSION_TYPES_MAX][16];
+    struct bytes types[SESSION_TYPES_MAX];
+    for (unsigned session = 0; session <= SESSIONS; session++) {
+        for (unsigned i = 0; i < SESSION_TYPES_MAX; i++) {
+            snprintf(names[i], sizeof names[i], "%u.%u", session, i);
+            types[i] = bytes_string(names[i]);
+        }
+        assert_int_equal(
+            dispatch_session_put(dispatch, id((uint8_t)session), types, SESSION_TYPES_MAX, 1),
+            session < SESSIONS ? PAWL_OK : PAWL_E_LIMIT);
+    }
+    assert_false(dispatch_session_has(dispatch, id(SESSIONS)));
+    dispatch_session_remove(dispatch, id(0));
+    assert_int_equal(dispatch_session_put(dispatch, id(SESSIONS), types, SESSION_TYPES_MAX, 1),
+                     PAWL_OK);
+    dispatch_free(dispatch);
+}
+
 static void test_session_past_its_limits_is_refused(void **state)
 {
     (void)state;
@@ -180,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_session_that_reports_can_take_the_next_step),
         cmocka_unit_test(test_session_put_again_keeps_what_it_took),
         cmocka_unit_test(test_session_removed_is_not_picked),
+        cmocka_unit_test(test_session_whose_types_are_too_many_for_all_is_refused),
         cmocka_unit_test(test_session_past_its_limits_is_refused),
         cmocka_unit_test(test_free_types_are_those_that_somebody_would_take),
     };
