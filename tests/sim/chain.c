@@ -155,6 +155,16 @@ static void entry_seal(struct chain *chain, struct chain_entry *added)
     assert(error == PAWL_OK);
 }
 
+/* Only a minority's wall clocks are ever far off, so the cluster's clock is not. */
+static void clock_is_near(struct sim *sim, uint64_t index, uint64_t clock_us)
+{
+    const int64_t far_us = 60 * (int64_t)1000000;
+    const int64_t apart_us = (int64_t)(clock_us - SIM_WALL_ORIGIN_US - sim->events.now_us);
+    if (apart_us > far_us || apart_us < -far_us)
+        sim_fail(sim, "P6", "the cluster's clock is %lld s from the true time at entry %llu",
+                 (long long)(apart_us / 1000000), (ull)index);
+}
+
 static void entry_committed(struct chain *chain, struct sim *sim, const struct sim_node *node,
                             uint64_t index)
 {
@@ -179,6 +189,8 @@ static void entry_committed(struct chain *chain, struct sim *sim, const struct s
         sim_fail(sim, "P6", "the cluster's clock ran back by %llu us at entry %llu",
                  (ull)(clock_us - entry.clock_us), (ull)index);
     added->clock_us = entry.clock_us;
+    if (payload.size > 0)
+        clock_is_near(sim, index, entry.clock_us);
     events_stir(&sim->events, added->hash);
     if (!sim_has_failed(sim) && entry.write_count > 0)
         apply(chain, sim, index, &entry);
@@ -389,7 +401,8 @@ void chain_node_boots(struct chain *chain, struct sim *sim, struct sim_node *nod
         *shadow = (struct shadow){.flushed_index = shadow->flushed_index};
     else
         promises_kept(shadow, sim, node, restored);
-    if (restored->is_vote_withheld && !node->is_damaged)
+    /* Its readmission may have been lost with the power; then it asks once more. */
+    if (restored->is_vote_withheld && !node->was_damaged)
         sim_fail(sim, "P13", "node %u takes its log for damaged", number(node));
     chain_node_flushed(chain, sim, node);
     shadow->commit_index = shadow->checked_index = restored->mark.index;

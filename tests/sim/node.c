@@ -190,6 +190,7 @@ void sim_node_damage(struct sim_node *node, uint64_t boot_after_us)
     const uint64_t offset = random_below(&node->random, used);
     node->is_damaged =
         sim_disk_flip(node->disk, choice.name, offset, (unsigned)random_below(&node->random, 8));
+    node->was_damaged |= node->is_damaged;
     sim_trace(node->sim, "node %u: bit at %llu of %s changed", (unsigned)node->index + 1,
               (unsigned long long)offset, choice.name);
 }
@@ -323,7 +324,7 @@ void sim_node_boot(struct sim *sim, const struct event *event)
     error = new_replica(node, &restored);
     assert(error == PAWL_OK);
     node->is_up = true;
-    node->is_damaged = node->is_damaged && restored.is_vote_withheld;
+    node->is_damaged = restored.is_vote_withheld;
     node->busy_until_us = 0;
     if (restored.is_vote_withheld)
         totals_count(&sim->totals, TOTAL_VOTES_WITHHELD);

@@ -39,7 +39,8 @@ struct sim_node {
     uint32_t index; /* node id minus 1 */
     uint32_t life;
     bool is_up, is_paused;
-    bool is_damaged; /* bits of its log have rotted, and it does not take part fully again yet */
+    bool is_damaged;  /* bits of its log have rotted, and it does not take part fully again yet */
+    bool was_damaged; /* ever */
     struct random random;
     struct host_clock clock;
     struct sim_disk *disk;
