@@ -248,14 +248,15 @@ class Cluster:
         return [node for node in self.running() if node is not leader]
 
     def wait_level(self):
-        """Until every node runs and has on disk whatever is committed anywhere."""
+        """Until every node runs, votes, and has on disk whatever was committed anywhere when this began."""
+        newest = wait_until('all nodes to answer', lambda: 1 + max(node.status()['commitIndex'] for node in self.nodes)) - 1
+
         def look():
             states = [node.status() for node in self.nodes]
-            newest = max(state['commitIndex'] for state in states)
-            if any(state.get('voteWithheld') for state in states):
+            if any(state['voteWithheld'] for state in states):
                 raise Failed('a vote is withheld')
-            if any(state['commitIndex'] < newest or state['syncedIndex'] < newest for state in states):
-                raise Failed(f'committed and synced: {[(s["commitIndex"], s["syncedIndex"]) for s in states]}')
+            if any(min(state['commitIndex'], state['syncedIndex']) < newest for state in states):
+                raise Failed(f'{newest} was committed; committed and synced: {[(s["commitIndex"], s["syncedIndex"]) for s in states]}')
             return True
         wait_until('all nodes to be level', look)
 

@@ -159,10 +159,23 @@ def _restart_service(test, cluster, shop):
     shop.start_service(name)
 
 
+def _kill_and_cut_the_log(test, cluster, shop):
+    """One log at a time: the others must have whatever this one loses."""
+    cluster.wait_level()
+    node = test.random.choice(cluster.nodes)
+    shop.kill(node, 'cut')
+    path = node.newest_segment()
+    with open(path, 'rb') as file:
+        written = len(file.read().rstrip(b'\0'))
+    os.truncate(path, test.random.randrange(1024, max(written, 1025)))
+    node.start(wait=False)
+    wait_until('the vote to be back', lambda: not node.status()['voteWithheld'])
+
+
 def case_random_faults(test):
     orders = int(30 * test.options.seconds)
     cluster, shop = _open_shop(test, orders, open_max=20, delay_ms=30)
-    faults = {_kill_and_start: 6, _kill_two: 2, _kill_all: 1, _pause_and_resume: 4, _stop_and_start: 2, _restart_service: 2}
+    faults = {_kill_and_start: 6, _kill_two: 2, _kill_all: 1, _pause_and_resume: 4, _stop_and_start: 2, _restart_service: 2, _kill_and_cut_the_log: 2}
     end = time.monotonic() + test.options.seconds
     count = 0
     while time.monotonic() < end and not shop.has_fed():
