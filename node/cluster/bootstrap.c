@@ -365,6 +365,8 @@ static enum pawl_error form(struct bootstrap *bootstrap, const struct msg_form *
     memcpy(identity.members, message->members.elements,
            message->members.count * sizeof identity.members[0]);
     const struct identity *known = bootstrap->options.identity;
+    if (!identity_is_sound(&identity))
+        return diag_fail(diag, PAWL_E_INVALID, "no node can run with these members");
     if (identity_equal(known, &identity))
         return PAWL_OK;
     if (!id128_is_none(known->cluster))

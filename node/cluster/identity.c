@@ -273,6 +273,28 @@ enum pawl_error identity_write(const struct data_dir *dir, const struct identity
                : diag_fail(diag, PAWL_E_IO, "cannot write %s: %s", file_name, strerror(error));
 }
 
+static bool is_member_sound(const struct identity *identity, size_t at)
+{
+    const struct msg_member *member = &identity->members[at];
+    for (size_t i = 0; i < at; i++)
+        if (identity->members[i].node == member->node)
+            return false;
+    return member->node > 0 && member->node <= INT64_MAX && member->peer_address.size > 0;
+}
+
+bool identity_is_sound(const struct identity *identity)
+{
+    bool is_member = false;
+    if (id128_is_none(identity->cluster) || identity->member_count > MEMBERS_MAX)
+        return false;
+    for (size_t i = 0; i < identity->member_count; i++) {
+        if (!is_member_sound(identity, i))
+            return false;
+        is_member = is_member || identity->members[i].node == identity->node;
+    }
+    return is_member;
+}
+
 bool identity_equal(const struct identity *a, const struct identity *b)
 {
     if (!id128_equal(a->cluster, b->cluster) || a->node != b->node ||

@@ -41,6 +41,9 @@ MUST_USE enum pawl_error identity_read(const struct data_dir *dir, struct arena 
 /* Durable, all or nothing. PAWL_E_IO. */
 MUST_USE enum pawl_error identity_write(const struct data_dir *dir, const struct identity *identity,
                                         struct pawl_diag *diag);
+/* Whether a node can run with it: a cluster, members with an address and an id of their own, this
+ * node among them. */
+bool identity_is_sound(const struct identity *identity);
 /* The same cluster, the same node, the same members. */
 bool identity_equal(const struct identity *a, const struct identity *b);
 

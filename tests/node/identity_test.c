@@ -131,9 +131,33 @@ static void test_data_dir_opened_twice_is_locked(void **state)
     assert_int_equal(data_dir_open(fixture->path, &other, &diag), PAWL_E_LOCKED);
 }
 
+static void test_identity_that_no_node_can_run_with_is_unsound(void **state)
+{
+    (void)state;
+    const struct bytes address = BYTES_LITERAL("127.0.0.1:1");
+    const struct identity sound = {
+        .cluster = {{1}},
+        .node = 2,
+        .member_count = 2,
+        .members = {{.node = 1, .peer_address = address}, {.node = 2, .peer_address = address}}};
+    assert_true(identity_is_sound(&sound));
+    struct identity bad[6];
+    for (size_t i = 0; i < 6; i++)
+        bad[i] = sound;
+    bad[0].cluster = (struct id128){0};
+    bad[1].node = 3;
+    bad[2].members[0].node = 2;
+    bad[3].node = bad[3].members[1].node = 0;
+    bad[4].members[0].peer_address = (struct bytes){NULL, 0};
+    bad[5].members[0].node = UINT64_MAX;
+    for (size_t i = 0; i < 6; i++)
+        assert_false(identity_is_sound(&bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_identity_that_no_node_can_run_with_is_unsound),
         cmocka_unit_test_setup_teardown(test_identity_of_a_new_directory_is_not_found, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_identity_written_is_read_back_equal, setup, teardown),

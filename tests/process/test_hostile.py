@@ -4,8 +4,8 @@ import threading
 import time
 
 from cluster import main, wait_until
-from stranger import (APPEND, COMMAND, CONFIGURATION, DEPLOY, HELLO, NOOP, PEER_HELLO, PEER_RAFT, SHOW, START, Gone, Stranger, pack,
-                      peer_hello, raft_message)
+from stranger import (APPEND, COMMAND, CONFIGURATION, DEPLOY, HELLO, NOOP, PEER_FORM, PEER_FORMED, PEER_HELLO, PEER_RAFT, SHOW, START,
+                      Gone, Stranger, pack, peer_hello, raft_message)
 
 HEAD = "document: {dsl: '1.0.3', namespace: default, name: %s, version: '1.0.0'}\n"
 LIGHT = HEAD % 'light' + 'do:\n  - a: {set: {done: true}}\n'
@@ -152,6 +152,19 @@ def case_one_connection_of_many_sessions(test):
     _check_unharmed(test, cluster, leader, term)
 
 
+def case_forming_what_cannot_run(test):
+    """A node that waits for its cluster writes down none that it could not run with."""
+    cluster = test.cluster(1).start()
+    node = cluster.nodes[0]
+    lone = {1: 1, 2: 'a', 3: node.peer, 4: node.client}
+    for receiver, members in ((9, [lone]), (0, [{**lone, 1: 0}]), (1, [lone, lone, lone]), (1, [{**lone, 3: ''}]), (1 << 63, [{**lone, 1: 1 << 63}])):
+        with Stranger(node.peer) as stranger:
+            stranger.send(PEER_FORM, {1: b'c' * 16, 2: receiver, 3: members})
+            test.check('a cluster that cannot be is refused', stranger.read_until(PEER_FORMED).get(1, 0) != 0, members)
+    test.check('the node can still be formed', cluster.init().code == 0)
+    cluster.leader()
+
+
 def case_endless_definition(test):
     cluster, leader = _formed(test)
     term = leader.status()['term']
@@ -170,4 +183,4 @@ def case_endless_definition(test):
 if __name__ == '__main__':
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     main([case_forged_appends, case_silent_strangers, case_clients_leave_together, case_large_answers_nobody_reads,
-          case_one_connection_of_many_sessions, case_endless_definition])
+          case_one_connection_of_many_sessions, case_forming_what_cannot_run, case_endless_definition])
