@@ -1,7 +1,5 @@
 #include "tests/sim/plan.h"
 
-enum { CUT_KEEP_USUAL = 1024 };
-
 #define SECONDS(n) ((uint64_t)(n)*1000000)
 
 const char *fault_kind_text(enum fault_kind kind)
@@ -82,8 +80,5 @@ struct plan plan_draw(const struct random *root)
     };
     draw_times(&random, &plan);
     draw_faults(&random, &plan);
-    /* A log that lost its end is filled from the others' logs, from where its store ends. */
-    if (plan.is_enabled[FAULT_LOG_DAMAGE])
-        plan.cut_keep = CUT_KEEP_USUAL;
     return plan;
 }
