@@ -349,21 +349,6 @@ static void take_turns(struct daemon *daemon)
     } while (begin < inputs->count);
 }
 
-static const char *role_text(enum raft_role role)
-{
-    switch (role) {
-    case RAFT_FOLLOWER:
-        return "follower";
-    case RAFT_PRE_CANDIDATE:
-        return "pre-candidate";
-    case RAFT_CANDIDATE:
-        return "candidate";
-    case RAFT_LEADER:
-        return "leader";
-    }
-    return "unknown";
-}
-
 static void say_clock(struct daemon *daemon, const struct replica_status *status)
 {
     if (status->is_clock_off == daemon->is_clock_off_said)
@@ -391,7 +376,7 @@ static void say_changes(struct daemon *daemon)
         return;
     daemon->leader_said = status.leader;
     daemon->role_said = status.role;
-    say(SAY_INFO, "role", "role=%s term=%llu leader=%llu", role_text(status.role),
+    say(SAY_INFO, "role", "role=%s term=%llu leader=%llu", replica_role_name(status.role),
         (unsigned long long)status.term, (unsigned long long)status.leader);
 }
 

@@ -125,6 +125,8 @@ struct replica_status {
     struct memory_figures memory;
 };
 struct replica_status replica_status(const struct replica *replica);
+/* "leader" and so on. */
+const char *replica_role_name(enum raft_role role);
 /* The committed rows as this node knows them; for checkers. */
 struct view replica_committed_view(struct replica *replica, struct memory_reader *reader);
 const struct raft *replica_raft(const struct replica *replica);

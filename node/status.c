@@ -1,7 +1,7 @@
 /* What a node says of itself: the answer to STATUS. */
 #include "node/partition.h"
 
-static const char *role_name(enum raft_role role)
+const char *replica_role_name(enum raft_role role)
 {
     switch (role) {
     case RAFT_FOLLOWER:
@@ -65,7 +65,7 @@ struct bytes status_answer(struct replica *replica, struct arena *arena)
     pack_text(&out, "name");
     pack_string(&out, replica->options.name);
     pack_text(&out, "role");
-    pack_text(&out, role_name(status.role));
+    pack_text(&out, replica_role_name(status.role));
     put_number(&out, "term", status.term);
     put_number(&out, "leader", status.leader);
     pack_text(&out, "active");
