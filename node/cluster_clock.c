@@ -34,8 +34,10 @@ void cluster_clock_wall(struct cluster_clock *clock, uint64_t node, uint64_t wal
         .node = node, .offset_us = (int64_t)(wall_us - monotonic_us), .heard_us = monotonic_us};
 }
 
-/* The lower median of the walls heard lately; false: they are no quorum. */
-static bool median_wall(const struct cluster_clock *clock, uint64_t monotonic_us, size_t quorum,
+/* The latest time that a quorum of the walls heard lately have reached: with all of them the lower
+ * median, with fewer one that the clocks of a minority cannot push forward. False: they are no
+ * quorum. */
+static bool quorum_wall(const struct cluster_clock *clock, uint64_t monotonic_us, size_t quorum,
                         uint64_t heard_us_max, uint64_t *wall_us_out)
 {
     int64_t sorted[MEMBERS_MAX];
@@ -52,7 +54,7 @@ static bool median_wall(const struct cluster_clock *clock, uint64_t monotonic_us
     }
     if (count < quorum || count == 0)
         return false;
-    *wall_us_out = monotonic_us + (uint64_t)sorted[(count - 1) / 2];
+    *wall_us_out = monotonic_us + (uint64_t)sorted[count - quorum];
     return true;
 }
 
@@ -64,7 +66,7 @@ bool cluster_clock_lead(struct cluster_clock *clock, uint64_t monotonic_us, size
     uint64_t now_us = cluster_clock_read(clock, monotonic_us);
     uint64_t wall_us;
     bool has_jumped = false;
-    if (median_wall(clock, monotonic_us, quorum, heard_us_max, &wall_us)) {
+    if (quorum_wall(clock, monotonic_us, quorum, heard_us_max, &wall_us)) {
         const bool is_behind = wall_us > now_us;
         const uint64_t error_us = is_behind ? wall_us - now_us : now_us - wall_us;
         has_jumped = is_behind && error_us > CLOCK_JUMP_US;

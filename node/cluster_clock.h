@@ -1,9 +1,9 @@
 /* The cluster's clock, as one node knows it.
  *
  * 1. It never runs back, on any node, over any change of leader.
- * 2. It advances by the monotonic clock and slews by at most 10 % towards the lower median of the
- * wall clocks of a quorum. Only a leader that lags by more than CLOCK_JUMP_US (the cluster was
- * down) jumps forward to it.
+ * 2. It advances by the monotonic clock and slews by at most 10 % towards the latest time that the
+ * wall clocks of a quorum have reached (the lower median of all of them). Only a leader that lags
+ * by more than CLOCK_JUMP_US (the cluster was down) jumps forward to it.
  * 3. A follower follows the stamps of entries and the times in heartbeats.
  *
  * Times are microseconds; cluster and wall times since 1970 UTC. Source: docs/architecture.md,
@@ -52,8 +52,8 @@ struct clock_watch {
 void clock_watch_look(struct clock_watch *watch, const struct cluster_clock *clock,
                       uint64_t wall_us, uint64_t monotonic_us);
 
-/* Advance as the leader does: slew towards, or jump to, the lower median of the walls heard within
- * heard_us_max, when they are a quorum. True: it jumped. */
+/* Advance as the leader does: slew towards, or jump to, the latest time that a quorum of the walls
+ * heard within heard_us_max have reached, when they are a quorum. True: it jumped. */
 bool cluster_clock_lead(struct cluster_clock *clock, uint64_t monotonic_us, size_t quorum,
                         uint64_t heard_us_max);
 

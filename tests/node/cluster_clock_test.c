@@ -82,6 +82,19 @@ static void test_clock_far_behind_jumps_forward_to_the_median_and_never_back(voi
     assert_true(cluster_clock_read(&clock, 2 * SECOND) >= 1001 * (uint64_t)SECOND);
 }
 
+static void test_clock_hearing_a_bare_quorum_is_not_pushed_by_a_minority(void **state)
+{
+    (void)state;
+    struct cluster_clock clock;
+    const uint64_t begin_us = 1000000 * (uint64_t)SECOND, year_us = 365 * 86400 * (uint64_t)SECOND;
+    cluster_clock_init(&clock, begin_us, 0);
+    cluster_clock_wall(&clock, 1, begin_us, 0);
+    cluster_clock_wall(&clock, 2, begin_us + year_us, 0);
+    cluster_clock_wall(&clock, 3, begin_us + 2 * year_us, 0);
+    assert_false(cluster_clock_lead(&clock, SECOND, 3, long_us));
+    assert_int_equal(cluster_clock_read(&clock, SECOND), begin_us + SECOND);
+}
+
 static void test_clock_forgets_walls_not_heard_lately(void **state)
 {
     (void)state;
@@ -130,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_clock_leading_without_a_quorum_of_walls_keeps_to_the_monotonic_clock),
         cmocka_unit_test(test_clock_leading_slews_by_a_tenth_towards_the_lower_median),
         cmocka_unit_test(test_clock_far_behind_jumps_forward_to_the_median_and_never_back),
+        cmocka_unit_test(test_clock_hearing_a_bare_quorum_is_not_pushed_by_a_minority),
         cmocka_unit_test(test_clock_forgets_walls_not_heard_lately),
         cmocka_unit_test(test_clock_watch_tells_of_a_clock_that_stays_far_off_and_of_its_return),
     };
