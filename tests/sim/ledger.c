@@ -415,6 +415,17 @@ static void start_check(struct sim *sim, const struct operation *operation)
         totals_count(&sim->totals, error == PAWL_OK ? TOTAL_RUNS_COMPLETED : TOTAL_RUNS_FAULTED);
 }
 
+void ledger_check_runs(struct sim *sim, bool is_end)
+{
+    struct rows_view over = {.rows = &sim->chain.port,
+                             .snapshot =
+                                 chain_snapshot(&sim->chain, chain_last_index(&sim->chain))};
+    const struct view view = rows_view_of(&over);
+    for (size_t i = 0; i < sim->promises.story_count; i++)
+        if (is_end || !sim->promises.stories[i].is_ended)
+            wf_check(&view, sim->promises.stories[i].run);
+}
+
 /* P12: every run comes from a request that was not only rejected. */
 static void story_check(struct sim *sim, const struct story *story)
 {
@@ -430,6 +441,7 @@ static void story_check(struct sim *sim, const struct story *story)
 
 void ledger_check(struct sim *sim)
 {
+    ledger_check_runs(sim, true);
     for (size_t i = 0; i < sim->promises.story_count; i++)
         story_check(sim, &sim->promises.stories[i]);
     for (size_t i = 0; i < sim->ledger.operation_count && !sim_has_failed(sim); i++)

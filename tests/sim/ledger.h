@@ -76,6 +76,8 @@ void ledger_handout(struct sim *sim, uint32_t host, struct id128 session,
 bool ledger_all_ended(struct sim *sim);
 /* Print what has not ended, for a trace. */
 void ledger_trace_open(struct sim *sim);
+/* The engine's own invariants of every run that has not ended, or of all. */
+void ledger_check_runs(struct sim *sim, bool is_end);
 /* At the very end. */
 void ledger_check(struct sim *sim);
 

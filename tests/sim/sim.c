@@ -147,6 +147,7 @@ static void check(struct sim *sim)
     check_idleness(sim);
     totals_count(&sim->totals, TOTAL_VIRTUAL_SECONDS);
     chain_check(&sim->chain, sim);
+    ledger_check_runs(sim, false);
     check_end(sim);
     if (!sim->is_finished)
         events_put(&sim->events,
