@@ -27,7 +27,8 @@ struct sim_node;
 
 struct chain_entry {
     uint64_t term;
-    uint64_t hash; /* of the payload */
+    uint64_t commit_term; /* of the node that was the first to know it committed */
+    uint64_t hash;        /* of the payload */
     uint64_t clock_us;
     uint64_t committed_at_us; /* true time */
     struct rows_snapshot *after;
