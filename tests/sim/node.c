@@ -325,6 +325,8 @@ void sim_node_boot(struct sim *sim, const struct event *event)
     assert(error == PAWL_OK);
     node->is_up = true;
     node->is_damaged = restored.is_vote_withheld;
+    node->has_begun_again |= restored.is_vote_withheld && restored.mark.index > 0 &&
+                             restored.log.last_index == restored.log.base_index;
     node->busy_until_us = 0;
     if (restored.is_vote_withheld)
         totals_count(&sim->totals, TOTAL_VOTES_WITHHELD);

@@ -41,6 +41,7 @@ struct sim_node {
     bool is_up, is_paused;
     bool is_damaged;  /* bits of its log have rotted, and it does not take part fully again yet */
     bool was_damaged; /* ever */
+    bool has_begun_again; /* ever: its log ended below its store, and begins behind that now */
     struct random random;
     struct host_clock clock;
     struct sim_disk *disk;

@@ -80,11 +80,28 @@ static void begin(struct sim *sim, uint64_t seed, bool is_traced)
 
 /* ---- the end ---- */
 
+/* A node that lost the end of its log, down to below its store, leads, and its log begins behind
+ * what this node needs. Only a snapshot can fill it, and there are none yet. */
+static bool wants_snapshot(const struct sim *sim, const struct sim_node *node)
+{
+    for (uint32_t i = 0; i < sim->plan.node_count; i++) {
+        const struct sim_node *leader = &sim->nodes[i];
+        if (leader->is_up && leader->has_begun_again &&
+            raft_role(replica_raft(leader->replica)) == RAFT_LEADER &&
+            raft_first_index(replica_raft(leader->replica)) >
+                raft_last_index(replica_raft(node->replica)) + 1)
+            return true;
+    }
+    return false;
+}
+
 /* Every node is up, and holds and has applied everything. */
 static bool are_nodes_even(const struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->plan.node_count; i++) {
         const struct sim_node *node = &sim->nodes[i];
+        if (node->is_up && wants_snapshot(sim, node))
+            continue;
         if (!node->is_up ||
             raft_commit_index(replica_raft(node->replica)) != chain_last_index(&sim->chain) ||
             sim->chain.shadows[i].flushed_index != chain_last_index(&sim->chain))
@@ -118,6 +135,9 @@ static void check_end(struct sim *sim)
         return;
     if (workload_is_done(&sim->workload) && ledger_all_ended(sim) && are_nodes_even(sim)) {
         ledger_check(sim);
+        for (uint32_t i = 0; i < sim->plan.node_count; i++)
+            if (wants_snapshot(sim, &sim->nodes[i]))
+                totals_count(&sim->totals, TOTAL_SNAPSHOTS_WANTED);
         sim->is_finished = true;
     } else if (is_late && !workload_is_done(&sim->workload)) {
         sim_fail(sim, "liveness", "requests are still without an answer long after the healing");

@@ -17,6 +17,7 @@
     X(CUTS_IN_FLUSH, "power cuts in a flush")                                                      \
     X(ENDS_BY_ERROR, "processes ended by a disk error")                                            \
     X(VOTES_WITHHELD, "boots with the vote withheld")                                              \
+    X(SNAPSHOTS_WANTED, "nodes that only a snapshot could fill")                                   \
     X(STARTS, "starts acknowledged")                                                               \
     X(REPORTS, "reports acknowledged")                                                             \
     X(REPORTS_STALE, "reports refused as stale")                                                   \
