@@ -128,16 +128,27 @@ static void trace_nodes(const struct sim *sim)
     }
 }
 
+static uint32_t snapshots_wanted(const struct sim *sim)
+{
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < sim->plan.node_count; i++)
+        wanted += sim->nodes[i].is_up && wants_snapshot(sim, &sim->nodes[i]);
+    return wanted;
+}
+
 static void check_end(struct sim *sim)
 {
     const bool is_late = sim->events.now_us >= sim->plan.heal_until_us;
     if (!sim->is_healing)
         return;
+    if (is_late && snapshots_wanted(sim) > 0) { /* perhaps without a quorum: safe, and stuck */
+        sim->totals.figures[TOTAL_SNAPSHOTS_WANTED] += snapshots_wanted(sim);
+        sim->is_finished = true;
+        return;
+    }
     if (workload_is_done(&sim->workload) && ledger_all_ended(sim) && are_nodes_even(sim)) {
         ledger_check(sim);
-        for (uint32_t i = 0; i < sim->plan.node_count; i++)
-            if (wants_snapshot(sim, &sim->nodes[i]))
-                totals_count(&sim->totals, TOTAL_SNAPSHOTS_WANTED);
+        sim->totals.figures[TOTAL_SNAPSHOTS_WANTED] += snapshots_wanted(sim);
         sim->is_finished = true;
     } else if (is_late && !workload_is_done(&sim->workload)) {
         sim_fail(sim, "liveness", "requests are still without an answer long after the healing");
