@@ -8,6 +8,7 @@
 #ifndef PAWL_PROTO_BYTES_H
 #define PAWL_PROTO_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -78,49 +79,71 @@ static inline struct bytes buffer_bytes(const struct buffer *buffer)
     return (struct bytes){buffer->data, buffer->size};
 }
 
-/* Big-endian integers, so that keys sort as numbers; and their readers. */
-static inline void be64_put(uint8_t *out, uint64_t number)
-{
-    for (int i = 7; i >= 0; i--, number >>= 8)
-        out[i] = (uint8_t)number;
-}
-
+/* Big-endian integers, so that keys sort as numbers; little-endian ones for records; and their
+ * readers. No alignment is asked for. */
 static inline void be32_put(uint8_t *out, uint32_t number)
 {
-    for (int i = 3; i >= 0; i--, number >>= 8)
-        out[i] = (uint8_t)number;
+    number = htobe32(number);
+    memcpy(out, &number, sizeof number);
 }
 
 static inline uint32_t be32_get(const uint8_t *in)
 {
-    return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | (uint32_t)in[3];
+    uint32_t number;
+    memcpy(&number, in, sizeof number);
+    return be32toh(number);
+}
+
+static inline void be64_put(uint8_t *out, uint64_t number)
+{
+    number = htobe64(number);
+    memcpy(out, &number, sizeof number);
 }
 
 static inline uint64_t be64_get(const uint8_t *in)
 {
-    return (uint64_t)be32_get(in) << 32 | be32_get(in + 4);
+    uint64_t number;
+    memcpy(&number, in, sizeof number);
+    return be64toh(number);
+}
+
+static inline void le16_put(uint8_t *out, uint16_t number)
+{
+    number = htole16(number);
+    memcpy(out, &number, sizeof number);
+}
+
+static inline uint16_t le16_get(const uint8_t *in)
+{
+    uint16_t number;
+    memcpy(&number, in, sizeof number);
+    return le16toh(number);
 }
 
 static inline void le32_put(uint8_t *out, uint32_t number)
 {
-    for (int i = 0; i < 4; i++, number >>= 8)
-        out[i] = (uint8_t)number;
+    number = htole32(number);
+    memcpy(out, &number, sizeof number);
 }
 
 static inline uint32_t le32_get(const uint8_t *in)
 {
-    return (uint32_t)in[3] << 24 | (uint32_t)in[2] << 16 | (uint32_t)in[1] << 8 | (uint32_t)in[0];
+    uint32_t number;
+    memcpy(&number, in, sizeof number);
+    return le32toh(number);
 }
 
 static inline void le64_put(uint8_t *out, uint64_t number)
 {
-    le32_put(out, (uint32_t)number);
-    le32_put(out + 4, (uint32_t)(number >> 32));
+    number = htole64(number);
+    memcpy(out, &number, sizeof number);
 }
 
 static inline uint64_t le64_get(const uint8_t *in)
 {
-    return (uint64_t)le32_get(in + 4) << 32 | le32_get(in);
+    uint64_t number;
+    memcpy(&number, in, sizeof number);
+    return le64toh(number);
 }
 
 /* A 128-bit identifier: request ids, run ids, session ids, cluster ids. All zero means "none". */

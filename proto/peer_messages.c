@@ -97,80 +97,110 @@ const struct schema *const peer_schemas[] = {
     &schema_probed,     &schema_form,       &schema_formed, NULL,
 };
 
-/* An entry is an array [version, clock, table, key, value or nil, table, key, value or nil, ...].
+/* An entry is bytes of a fixed layout, integers little-endian: version (1), clock (8), number of
+ * writes (4), then for each write table (1), flags (1), key size (2), value size (4), key, value.
  */
-enum { ENTRY_VERSION = 1, ENTRY_HEAD = 2, ENTRY_WRITE = 3 };
+enum { ENTRY_VERSION = 1, ENTRY_HEAD_BYTES = 13, WRITE_HEAD_BYTES = 8 };
+enum { WRITE_IS_DELETED = 1, WRITE_IS_NEW = 2, WRITE_FLAGS = 3 };
+
+static uint8_t write_flags(const struct row_write *write)
+{
+    return (uint8_t)((write->is_deleted ? WRITE_IS_DELETED : 0) |
+                     (write->is_new ? WRITE_IS_NEW : 0));
+}
+
+static struct bytes write_value(const struct row_write *write)
+{
+    return write->is_deleted ? bytes_of(NULL, 0) : write->value;
+}
+
+static size_t entry_bytes(const struct entry *entry)
+{
+    size_t bytes = ENTRY_HEAD_BYTES + WRITE_HEAD_BYTES * entry->write_count;
+    for (size_t i = 0; i < entry->write_count; i++)
+        bytes += entry->writes[i].key.size + write_value(&entry->writes[i]).size;
+    return bytes;
+}
+
+static uint8_t *bytes_put(uint8_t *out, struct bytes bytes)
+{
+    if (bytes.size > 0)
+        memcpy(out, bytes.data, bytes.size);
+    return out + bytes.size;
+}
+
+static uint8_t *write_put(uint8_t *out, const struct row_write *write)
+{
+    const struct bytes value = write_value(write);
+    out[0] = write->table;
+    out[1] = write_flags(write);
+    le16_put(out + 2, (uint16_t)write->key.size);
+    le32_put(out + 4, (uint32_t)value.size);
+    return bytes_put(bytes_put(out + WRITE_HEAD_BYTES, write->key), value);
+}
 
 void entry_encode(const struct entry *entry, struct buffer *out)
 {
-    pack_array(out, (uint32_t)(ENTRY_HEAD + ENTRY_WRITE * entry->write_count));
-    pack_unsigned(out, ENTRY_VERSION);
-    pack_unsigned(out, entry->clock_us);
-    for (size_t i = 0; i < entry->write_count; i++) {
-        const struct row_write *write = &entry->writes[i];
-        pack_unsigned(out, write->table);
-        pack_binary(out, write->key);
-        if (write->is_deleted)
-            pack_null(out);
-        else
-            pack_binary(out, write->value);
-    }
+    uint8_t *at = buffer_extend(out, entry_bytes(entry));
+    if (at == NULL)
+        return;
+    at[0] = ENTRY_VERSION;
+    le64_put(at + 1, entry->clock_us);
+    le32_put(at + 9, (uint32_t)entry->write_count);
+    at += ENTRY_HEAD_BYTES;
+    for (size_t i = 0; i < entry->write_count; i++)
+        at = write_put(at, &entry->writes[i]);
 }
 
-static enum pawl_error next_unsigned(struct value_cursor *cursor, uint64_t max, uint64_t *out)
+enum pawl_error entry_clock(struct bytes payload, uint64_t *clock_us_out)
 {
-    struct value_head head;
-    TRY(value_next(cursor, &head));
-    if (head.kind == VALUE_INTEGER && head.integer >= 0)
-        *out = (uint64_t)head.integer;
-    else if (head.kind == VALUE_UNSIGNED)
-        *out = head.unsigned_integer;
-    else
+    if (payload.size < ENTRY_HEAD_BYTES || payload.data[0] != ENTRY_VERSION)
         return PAWL_E_INVALID;
-    return *out <= max ? PAWL_OK : PAWL_E_INVALID;
+    *clock_us_out = le64_get(payload.data + 1);
+    return PAWL_OK;
 }
 
-static enum pawl_error write_decode(struct value_cursor *cursor, struct row_write *write_out)
+/* The write at *payload, which moves behind it. */
+static enum pawl_error write_take(struct bytes *payload, struct row_write *write_out)
 {
-    uint64_t table;
-    struct value_head key, value;
-    TRY(next_unsigned(cursor, TABLE_COUNT - 1, &table));
-    TRY(value_next(cursor, &key));
-    TRY(value_next(cursor, &value));
-    if (key.kind != VALUE_BINARY || key.bytes.size == 0 || key.bytes.size > ROW_KEY_BYTES_MAX)
+    const uint8_t *at = payload->data;
+    if (payload->size < WRITE_HEAD_BYTES)
         return PAWL_E_INVALID;
-    if (value.kind != VALUE_BINARY && value.kind != VALUE_NULL)
+    const uint8_t table = at[0], flags = at[1];
+    const size_t key_size = le16_get(at + 2), value_size = le32_get(at + 4);
+    const bool is_deleted = (flags & WRITE_IS_DELETED) != 0;
+    if (table >= TABLE_COUNT || flags > WRITE_FLAGS || key_size == 0 ||
+        key_size > ROW_KEY_BYTES_MAX || (is_deleted && value_size > 0) ||
+        payload->size - WRITE_HEAD_BYTES < key_size ||
+        payload->size - WRITE_HEAD_BYTES - key_size < value_size)
         return PAWL_E_INVALID;
-    *write_out = (struct row_write){
-        .table = (uint8_t)table, .is_deleted = value.kind == VALUE_NULL, .key = key.bytes};
-    if (value.kind == VALUE_BINARY)
-        write_out->value = value.bytes;
+    *write_out = (struct row_write){.table = table,
+                                    .is_deleted = is_deleted,
+                                    .is_new = (flags & WRITE_IS_NEW) != 0,
+                                    .key = bytes_of(at + WRITE_HEAD_BYTES, key_size)};
+    if (!is_deleted)
+        write_out->value = bytes_of(at + WRITE_HEAD_BYTES + key_size, value_size);
+    const size_t bytes = WRITE_HEAD_BYTES + key_size + value_size;
+    *payload = bytes_of(at + bytes, payload->size - bytes);
     return PAWL_OK;
 }
 
 enum pawl_error entry_decode(struct bytes payload, struct arena *arena, struct entry *entry_out)
 {
-    struct value_cursor cursor = value_cursor_of(payload);
-    struct value_head head;
     struct entry entry = {0};
-    uint64_t version;
-    TRY(value_next(&cursor, &head));
-    if (head.kind != VALUE_ARRAY || head.count < ENTRY_HEAD ||
-        (head.count - ENTRY_HEAD) % ENTRY_WRITE != 0)
+    TRY(entry_clock(payload, &entry.clock_us));
+    entry.write_count = le32_get(payload.data + 9);
+    struct bytes rest = bytes_of(payload.data + ENTRY_HEAD_BYTES, payload.size - ENTRY_HEAD_BYTES);
+    if (entry.write_count > rest.size / WRITE_HEAD_BYTES)
         return PAWL_E_INVALID;
-    entry.write_count = (head.count - ENTRY_HEAD) / ENTRY_WRITE;
     if (entry.write_count > DECISION_WRITES_MAX)
         return PAWL_E_LIMIT;
-    TRY(next_unsigned(&cursor, ENTRY_VERSION, &version));
-    if (version != ENTRY_VERSION)
-        return PAWL_E_INVALID;
-    TRY(next_unsigned(&cursor, UINT64_MAX, &entry.clock_us));
     entry.writes = arena_array(arena, entry.write_count, sizeof *entry.writes);
     if (entry.writes == NULL && entry.write_count > 0)
         return PAWL_E_NO_MEMORY;
     for (size_t i = 0; i < entry.write_count; i++)
-        TRY(write_decode(&cursor, &entry.writes[i]));
-    if (cursor.at != cursor.end)
+        TRY(write_take(&rest, &entry.writes[i]));
+    if (rest.size > 0)
         return PAWL_E_INVALID;
     *entry_out = entry;
     return PAWL_OK;

@@ -72,8 +72,11 @@ struct entry {
     struct row_write *writes;
     size_t write_count;
 };
-/* Append the payload to out; an error shows in out->is_failed. */
+/* Append the payload to out; keys have at most ROW_KEY_BYTES_MAX bytes. An error shows in
+ * out->is_failed. */
 void entry_encode(const struct entry *entry, struct buffer *out);
+/* Only the clock, for who does not need the writes. PAWL_E_INVALID. */
+MUST_USE enum pawl_error entry_clock(struct bytes payload, uint64_t *clock_us_out);
 /* Keys and values are views into payload; the write array is in the arena. PAWL_E_INVALID,
  * PAWL_E_LIMIT (more than DECISION_WRITES_MAX writes), PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error entry_decode(struct bytes payload, struct arena *arena,

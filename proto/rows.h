@@ -36,6 +36,7 @@ enum { TABLE_COUNT = 14 };
 struct row_write {
     uint8_t table; /* enum row_table */
     bool is_deleted;
+    bool is_new; /* it is known that there was no such row before */
     struct bytes key;
     struct bytes value;
 };

@@ -138,8 +138,10 @@ enum pawl_error changes_writes(const struct changes *changes, struct row_write *
         return PAWL_E_NO_MEMORY;
     size_t count = 0;
     for (size_t i = 0; i < changes->count; i++)
-        if (!(changes->rows[i].is_new && changes->rows[i].write.is_deleted))
-            writes[count++] = changes->rows[i].write;
+        if (!(changes->rows[i].is_new && changes->rows[i].write.is_deleted)) {
+            writes[count] = changes->rows[i].write;
+            writes[count++].is_new = changes->rows[i].is_new;
+        }
     *writes_out = writes;
     *count_out = count;
     return PAWL_OK;

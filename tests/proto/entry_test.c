@@ -14,7 +14,7 @@
 static struct entry entry_sample(void)
 {
     static struct row_write writes[] = {
-        {.table = TABLE_META, .key = ROW("k"), .value = ROW("v")},
+        {.table = TABLE_META, .is_new = true, .key = ROW("k"), .value = ROW("v")},
         {.table = TABLE_COUNT - 1, .is_deleted = true, .key = ROW("\0\xff")},
         {.table = TABLE_STEP, .key = ROW("empty"), .value = ROW("")},
     };
@@ -35,6 +35,7 @@ static void test_entry_round_trips(void **state)
     for (size_t i = 0; i < back.write_count; i++) {
         assert_int_equal(back.writes[i].table, sample.writes[i].table);
         assert_int_equal(back.writes[i].is_deleted, sample.writes[i].is_deleted);
+        assert_int_equal(back.writes[i].is_new, sample.writes[i].is_new);
         assert_true(bytes_equal(back.writes[i].key, sample.writes[i].key));
         assert_true(bytes_equal(back.writes[i].value, sample.writes[i].value));
     }
@@ -77,23 +78,28 @@ static void test_entry_cut_short_anywhere_is_invalid(void **state)
     buffer_done(&out);
 }
 
+#define HEAD(count)                                                                                \
+    "\x01"                                                                                         \
+    "\x05\0\0\0\0\0\0\0" count
+#define ONE HEAD("\x01\0\0\0")
+
 static const struct {
     const char *name;
     struct bytes payload;
 } bad[] = {
-    {"no array", ROW("\x80")},
-    {"no clock", ROW("\x91\x01")},
-    {"half a write", ROW("\x94\x01\x05\x00\xc4\x01k")},
-    {"newer version", ROW("\x92\x02\x05")},
-    {"version as text", ROW("\x92\xa1k\x05")},
-    {"negative clock", ROW("\x92\x01\xff")},
-    {"unknown table", ROW("\x95\x01\x05\x7f\xc4\x01k\xc0")},
-    {"empty key", ROW("\x95\x01\x05\x00\xc4\x00\xc0")},
-    {"key as text", ROW("\x95\x01\x05\x00\xa1k\xc0")},
-    {"value as text", ROW("\x95\x01\x05\x00\xc4\x01k\xa1v")},
-    {"value as array", ROW("\x95\x01\x05\x00\xc4\x01k\x90")},
-    {"bytes left over", ROW("\x92\x01\x05\xc0")},
-    {"bomb", ROW("\xdd\xff\xff\xff\xff\x01")},
+    {"another version", ROW("\x02"
+                            "\x05\0\0\0\0\0\0\0"
+                            "\0\0\0\0")},
+    {"half a clock", ROW("\x01\x05\0")},
+    {"no write", ROW(ONE)},
+    {"unknown table", ROW(ONE "\x7f\0\x01\0\0\0\0\0k")},
+    {"unknown flag", ROW(ONE "\0\x04\x01\0\0\0\0\0k")},
+    {"empty key", ROW(ONE "\0\0\0\0\x01\0\0\0v")},
+    {"deleted with a value", ROW(ONE "\0\x01\x01\0\x01\0\0\0kv")},
+    {"key past the end", ROW(ONE "\0\0\x02\0\0\0\0\0k")},
+    {"value past the end", ROW(ONE "\0\0\x01\0\xff\xff\xff\xffkv")},
+    {"bytes left over", ROW(HEAD("\0\0\0\0") "\0")},
+    {"bomb", ROW(HEAD("\xff\xff\xff\xff") "\0\0\x01\0\0\0\0\0k")},
 };
 
 static void test_entry_decode_of_anything_else_is_invalid(void **state)
@@ -109,6 +115,19 @@ static void test_entry_decode_of_anything_else_is_invalid(void **state)
     }
 }
 
+static void test_entry_clock_is_that_of_the_entry(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    const struct entry sample = entry_sample();
+    uint64_t clock_us = 0;
+    entry_encode(&sample, &out);
+    assert_int_equal(entry_clock(buffer_bytes(&out), &clock_us), PAWL_OK);
+    assert_true(clock_us == sample.clock_us);
+    assert_int_equal(entry_clock(BYTES_LITERAL("\x01"), &clock_us), PAWL_E_INVALID);
+    buffer_done(&out);
+}
+
 static void test_entry_decode_of_too_many_writes_is_a_limit(void **state)
 {
     (void)state;
@@ -116,14 +135,12 @@ static void test_entry_decode_of_too_many_writes_is_a_limit(void **state)
         struct arena arena = {0};
         struct buffer payload = {0};
         struct entry entry;
-        pack_array(&payload, 2 + 3 * count);
-        pack_unsigned(&payload, 1);
-        pack_unsigned(&payload, 0);
-        for (uint32_t i = 0; i < count; i++) {
-            pack_unsigned(&payload, TABLE_META);
-            pack_binary(&payload, BYTES_LITERAL("k"));
-            pack_null(&payload);
-        }
+        struct row_write *writes = calloc(count, sizeof *writes);
+        assert_non_null(writes);
+        for (uint32_t i = 0; i < count; i++)
+            writes[i] = (struct row_write){.is_deleted = true, .key = BYTES_LITERAL("k")};
+        entry_encode(&(struct entry){.writes = writes, .write_count = count}, &payload);
+        free(writes);
         assert_int_equal(entry_decode(buffer_bytes(&payload), &arena, &entry),
                          count <= DECISION_WRITES_MAX ? PAWL_OK : PAWL_E_LIMIT);
         arena_done(&arena);
@@ -156,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_entry_without_writes_round_trips),
         cmocka_unit_test(test_entry_cut_short_anywhere_is_invalid),
         cmocka_unit_test(test_entry_decode_of_anything_else_is_invalid),
+        cmocka_unit_test(test_entry_clock_is_that_of_the_entry),
         cmocka_unit_test(test_entry_decode_of_too_many_writes_is_a_limit),
         cmocka_unit_test(test_entry_decode_of_a_long_key_is_invalid),
     };

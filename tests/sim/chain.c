@@ -119,8 +119,22 @@ static int write_order(const void *a, const void *b)
     return bytes_compare(left->key, right->key);
 }
 
+/* A row that is said to be new was not there before. */
+static void new_is_new(const struct chain *chain, struct sim *sim, uint64_t index,
+                       const struct row_write *write)
+{
+    struct bytes value;
+    if (write->is_new &&
+        chain->port.get(chain->port.self, chain->entries[index - 1].after,
+                        (enum row_table)write->table, write->key, &value) != PAWL_E_NOT_FOUND)
+        sim_fail(sim, "rows", "entry %llu calls a row of table %u new that was there", (ull)index,
+                 (unsigned)write->table);
+}
+
 static void apply(struct chain *chain, struct sim *sim, uint64_t index, const struct entry *entry)
 {
+    for (size_t i = 0; i < entry->write_count; i++)
+        new_is_new(chain, sim, index, &entry->writes[i]);
     struct row_write *writes = arena_array(&chain->arena, entry->write_count, sizeof *writes);
     for (size_t i = 0; i < entry->write_count; i++)
         writes[i] = entry->writes[i];
