@@ -60,6 +60,25 @@ static void test_start_asked_again_without_room_gets_its_answer(void **state)
     assert_int_equal(single->answers[4].error, PAWL_E_DISK_FULL);
 }
 
+static void test_request_outside_the_newest_attachment_is_rejected_without_effect(void **state)
+{
+    static const struct {
+        uint64_t connection, attachment;
+    } outside[] = {{1, 1}, {1, 2}, {2, 1}, {2, 3}};
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    single_attach(single, 2, 1, 2);
+    const uint64_t decided = replica_status(single->replica).decision_count;
+    for (uint64_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        start(single, outside[i].connection, outside[i].attachment, 1 + i, (uint8_t)(11 + i));
+        assert_true(single->answers[1 + i].is_here);
+        assert_int_equal(single->answers[1 + i].error, PAWL_E_NOT_ATTACHED);
+    }
+    assert_int_equal(replica_status(single->replica).decision_count, decided);
+    start(single, 2, 2, 10, 11);
+    assert_int_equal(single->answers[10].error, PAWL_OK);
+}
+
 static void test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided(void **state)
 {
     struct single *single = *state;
@@ -213,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
         TEST(test_start_asked_again_without_room_gets_its_answer),
+        TEST(test_request_outside_the_newest_attachment_is_rejected_without_effect),
         TEST(test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided),
         TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
         TEST(test_result_of_an_open_run_is_forgotten_with_its_connection),
