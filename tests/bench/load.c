@@ -141,7 +141,7 @@ static void start_one(struct load *load)
 
 /* ---- measuring ---- */
 
-static uint64_t process_us(long pid)
+uint64_t load_process_us(long pid)
 {
     char path[64], text[1024];
     unsigned long long user = 0, kernel = 0;
@@ -183,7 +183,7 @@ struct load_sample load_take_sample(struct load *load)
     }
     pawl_answer_free(answer);
     for (size_t i = 0; i < load->options.pid_count; i++)
-        sample.server_us[i] = process_us(load->options.pids[i]);
+        sample.server_us[i] = load_process_us(load->options.pids[i]);
     pthread_mutex_lock(&load->mutex);
     sample.at_us = load_now_us();
     sample.workflows = load->ended;

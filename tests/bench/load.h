@@ -48,6 +48,8 @@ void load_free(struct load *load);
 /* Comma-separated process ids. */
 void load_read_pids(struct load_options *options, const char *list);
 uint64_t load_now_us(void); /* monotonic */
+/* CPU time of a process. */
+uint64_t load_process_us(long pid);
 _Noreturn void load_die(const char *what, const char *detail);
 
 #endif
