@@ -27,7 +27,7 @@ struct runner {
     struct lane log, store, reader;
     pthread_mutex_t done_mutex;
     struct job *done, **done_last_next;
-    int done_fd;
+    int done_fd; /* readable exactly while done has jobs */
 };
 
 /* ---- lanes ---- */
@@ -40,8 +40,8 @@ static void lane_put(struct lane *lane, struct job *job)
         lane->last_next = &lane->first;
     *lane->last_next = job;
     lane->last_next = &job->next;
-    pthread_cond_signal(&lane->has_jobs);
     pthread_mutex_unlock(&lane->mutex);
+    pthread_cond_signal(&lane->has_jobs); /* not before: it would only wait for the mutex */
 }
 
 /* All jobs that wait; NULL: the lane stops and none is left. */
@@ -75,10 +75,10 @@ static void finish(struct runner *runner, struct job *const *jobs, size_t count)
         *runner->done_last_next = jobs[i];
         runner->done_last_next = &jobs[i]->next;
     }
-    pthread_mutex_unlock(&runner->done_mutex);
     const uint64_t one = 1;
     if (was_empty && write(runner->done_fd, &one, sizeof one) < 0)
         say(SAY_ERROR, "cannot wake the loop", "errno=%d", errno);
+    pthread_mutex_unlock(&runner->done_mutex);
 }
 
 /* ---- what the lanes do ---- */
@@ -295,11 +295,11 @@ int runner_fd(const struct runner *runner)
 struct job *runner_take(struct runner *runner)
 {
     uint64_t count;
-    if (read(runner->done_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-        say(SAY_ERROR, "cannot read the loop's wake-ups", "errno=%d", errno);
     pthread_mutex_lock(&runner->done_mutex);
     struct job *done = runner->done;
     runner->done = NULL;
+    if (done != NULL && read(runner->done_fd, &count, sizeof count) < 0)
+        say(SAY_ERROR, "cannot read the loop's wake-ups", "errno=%d", errno);
     pthread_mutex_unlock(&runner->done_mutex);
     return done;
 }

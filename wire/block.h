@@ -1,7 +1,9 @@
-/* Blocks: the memory that a connection receives into. Frames are cut in place and never copied.
+/* Blocks: the memory that connections receive into. Frames are cut in place and never copied.
  *
- * 1. A block lives while a connection fills it or an event points into it.
- * 2. References are counted from several threads.
+ * 1. Only the owner's thread takes blocks and gives them back.
+ * 2. A block belongs to one connection while that receives into it; once frames were cut from it,
+ *    to the events that point into it, until the owner is done with them.
+ * 3. Two sizes are used again and again; larger ones are made for one frame.
  */
 #ifndef PAWL_WIRE_BLOCK_H
 #define PAWL_WIRE_BLOCK_H
@@ -9,18 +11,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum {
+    BLOCK_BYTES_SMALL = 4 << 10, /* most connections say little */
+    BLOCK_BYTES_LARGE = 128 << 10,
+};
+
 struct block {
-    _Atomic uint32_t references;
+    struct block *next; /* of a list */
     size_t capacity;
     uint8_t memory[];
 };
 
-/* One reference; NULL: no memory. */
-struct block *block_new(size_t capacity);
-void block_hold(struct block *block);
-/* Give one reference back; NULL is nothing. */
-void block_release(struct block *block);
-/* True when the caller holds the only reference, so nobody reads the block. */
-_Bool block_is_alone(const struct block *block);
+/* Spare blocks, and those that events point into. */
+struct blocks {
+    struct block *small, *large;
+    size_t small_count, large_count;
+    struct block *borrowed;
+};
+
+void blocks_done(struct blocks *blocks);
+/* A block of at least `capacity` bytes; NULL: no memory. */
+struct block *block_take(struct blocks *blocks, size_t capacity);
+/* Nobody reads it any more; NULL is nothing. */
+void block_give(struct blocks *blocks, struct block *block);
+/* Events point into it; it is given back by the next blocks_unlend. */
+void block_lend(struct blocks *blocks, struct block *block);
+void blocks_unlend(struct blocks *blocks);
 
 #endif

@@ -2,14 +2,12 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "wire/dial.h"
 
 enum {
-    BLOCK_BYTES_FIRST = 4 << 10, /* most connections say little */
-    BLOCK_BYTES = 64 << 10,
     BUFFER_BYTES_KEPT = 256 << 10, /* a larger output buffer is given back when it is written */
+    READS_MAX = 8,                 /* of one connection at a time */
 };
 
 static void receive_done(void *self);
@@ -68,7 +66,7 @@ void connection_free(struct connection *connection)
     list_remove(connection);
     nng_aio_free(connection->receive);
     nng_aio_free(connection->send);
-    block_release(connection->block);
+    free(connection->block);
     buffer_done(&connection->staged);
     buffer_done(&connection->waiting);
     buffer_done(&connection->writing);
@@ -80,26 +78,6 @@ void connection_reap(struct connection *connection)
 {
     assert(connection->is_down && connection->dial == NULL);
     reaper_take(&connection->wire->reaper, &connection->reap_item);
-}
-
-static void report_closed(struct connection *connection)
-{
-    struct events *events = &connection->wire->events;
-    struct wire_event event = {
-        .kind = WIRE_CLOSED,
-        .connection = connection->number,
-        .tag = connection->tag,
-        .reason = bytes_string(connection->reason),
-    };
-    for (;;) {
-        events_begin(events);
-        bool is_added = events_add(events, &event, (struct event_origin){connection, NULL});
-        events_end(events);
-        if (is_added)
-            return;
-        /* No memory; the end of a connection may be late but never lost. */
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
 }
 
 /* On the reaper's thread. */
@@ -122,44 +100,13 @@ static void connection_bury(struct reap_item *item)
     if (is_silent)
         connection_free(connection);
     else
-        report_closed(connection);
+        notices_add(&connection->wire->notices, connection, NOTICE_CLOSED);
 }
 
-static void receive_more(struct connection *connection)
-{
-    nng_iov iov = {
-        .iov_buf = connection->block->memory + connection->filled_bytes,
-        .iov_len = connection->block->capacity - connection->filled_bytes,
-    };
-    assert(iov.iov_len > 0);
-    nng_aio_set_iov(connection->receive, 1, &iov);
-    nng_stream_recv(connection->stream, connection->receive);
-}
-
-static bool report_start(struct connection *connection, enum wire_event_kind kind)
-{
-    struct wire_event event = {
-        .kind = kind,
-        .connection = connection->number,
-        .tag = connection->tag,
-    };
-    struct events *events = &connection->wire->events;
-    events_begin(events);
-    bool is_added = events_add(events, &event, (struct event_origin){connection, NULL});
-    events_end(events);
-    return is_added;
-}
-
-void connection_start(struct connection *connection, nng_stream *stream, enum wire_event_kind kind)
+void connection_start(struct connection *connection, nng_stream *stream, enum notice notice)
 {
     connection->stream = stream;
-    connection->block = block_new(BLOCK_BYTES_FIRST);
-    if (connection->block == NULL || !report_start(connection, kind)) {
-        connection->is_silent = kind == WIRE_ACCEPTED;
-        connection_down(connection, "out of memory");
-        return;
-    }
-    receive_more(connection);
+    notices_add(&connection->wire->notices, connection, notice);
 }
 
 void connection_down(struct connection *connection, const char *reason)
@@ -176,6 +123,21 @@ void connection_down(struct connection *connection, const char *reason)
         connection_reap(connection);
 }
 
+static const char *result_text(int result)
+{
+    return result == NNG_ECONNSHUT ? "closed by the other side" : nng_strerror(result);
+}
+
+/* What the call did that was just begun with wire->now: it ends at once, or it is as if it had
+ * never been. NNG_ECANCELED: it would have had to wait. */
+static int now_result(struct wire *wire, size_t *bytes_out)
+{
+    nng_aio_cancel(wire->now);
+    nng_aio_wait(wire->now);
+    *bytes_out = nng_aio_count(wire->now);
+    return nng_aio_result(wire->now);
+}
+
 /* Input */
 
 static const char *head_fault(const struct connection *connection, const uint8_t *head)
@@ -187,142 +149,159 @@ static const char *head_fault(const struct connection *connection, const uint8_t
     return NULL;
 }
 
-/* Report the whole frames of the block. A fault text: the connection must end. */
-static const char *frames_cut(struct connection *connection)
+/* Add an event for each whole frame. A fault text: the connection must end. */
+static const char *frames_add(struct connection *connection, size_t *cut_bytes_out)
 {
-    struct events *events = &connection->wire->events;
+    const uint8_t *begin = connection->block->memory;
+    size_t cut = 0;
     const char *fault = NULL;
-    events_begin(events);
-    while (connection->filled_bytes - connection->cut_bytes >= FRAME_HEAD_BYTES) {
-        const uint8_t *head = connection->block->memory + connection->cut_bytes;
+    while (fault == NULL && connection->filled_bytes - cut >= FRAME_HEAD_BYTES) {
+        const uint8_t *head = begin + cut;
         fault = head_fault(connection, head);
-        size_t frame_bytes = FRAME_HEAD_BYTES + (size_t)le32_get(head);
-        if (fault != NULL || connection->filled_bytes - connection->cut_bytes < frame_bytes)
+        const size_t frame_bytes = FRAME_HEAD_BYTES + (size_t)le32_get(head);
+        if (fault != NULL || connection->filled_bytes - cut < frame_bytes)
             break;
-        struct wire_event event = {
-            .kind = WIRE_FRAME,
-            .connection = connection->number,
-            .tag = connection->tag,
-            .type = head[4],
-            .body = bytes_of(head + FRAME_HEAD_BYTES, frame_bytes - FRAME_HEAD_BYTES),
-        };
-        if (!events_add(events, &event, (struct event_origin){connection, connection->block})) {
+        struct wire_event *event = event_add(connection->wire, WIRE_FRAME, connection);
+        if (event == NULL) {
             fault = "out of memory";
             break;
         }
-        connection->cut_bytes += frame_bytes;
-        connection->input_bytes += frame_bytes;
+        event->type = head[4];
+        event->body = bytes_of(head + FRAME_HEAD_BYTES, frame_bytes - FRAME_HEAD_BYTES);
+        cut += frame_bytes;
     }
-    events_end(events);
+    *cut_bytes_out = cut;
     return fault;
 }
 
-/* Bytes of the frame that has begun at cut_bytes, as far as they are known. */
-static size_t frame_bytes_begun(const struct connection *connection)
+/* How large a block should be for what follows the cut: memory follows what was received, not what
+ * a head claims. */
+static size_t block_bytes_for(const struct connection *connection, size_t cut)
 {
-    if (connection->filled_bytes - connection->cut_bytes < FRAME_HEAD_BYTES)
-        return FRAME_HEAD_BYTES;
-    return FRAME_HEAD_BYTES + (size_t)le32_get(connection->block->memory + connection->cut_bytes);
-}
-
-/* A block for a frame of which `begun` bytes are here: memory follows what was received, not what a
- * head claims. */
-static size_t block_bytes_for(size_t frame_bytes, size_t begun)
-{
-    if (frame_bytes <= BLOCK_BYTES)
-        return BLOCK_BYTES;
-    size_t grown = begun * 2 > BLOCK_BYTES ? begun * 2 : (size_t)BLOCK_BYTES;
+    const size_t begun = connection->filled_bytes - cut;
+    size_t frame_bytes = FRAME_HEAD_BYTES;
+    if (begun >= FRAME_HEAD_BYTES)
+        frame_bytes += le32_get(connection->block->memory + cut);
+    if (frame_bytes <= BLOCK_BYTES_SMALL && connection->filled_bytes < BLOCK_BYTES_SMALL)
+        return BLOCK_BYTES_SMALL;
+    if (frame_bytes <= BLOCK_BYTES_LARGE)
+        return BLOCK_BYTES_LARGE;
+    const size_t grown = begun * 2 > BLOCK_BYTES_LARGE ? begun * 2 : (size_t)BLOCK_BYTES_LARGE;
     return grown < frame_bytes ? grown : frame_bytes;
 }
 
-/* Whether what comes next can go behind what is there. */
-static bool block_has_room(const struct connection *connection)
+/* Take another block, with what follows the cut. False: no memory. */
+static bool block_change(struct connection *connection, size_t cut)
 {
-    size_t room = connection->block->capacity - connection->filled_bytes;
-    if (connection->filled_bytes == connection->cut_bytes)
-        return room >= connection->block->capacity / 8;
-    return room > 0 &&
-           (connection->cut_bytes == 0 ||
-            connection->cut_bytes + frame_bytes_begun(connection) <= connection->block->capacity);
-}
-
-/* Start the block again when nobody reads it and its size is right. */
-static bool block_rewind(struct connection *connection)
-{
-    struct block *block = connection->block;
-    if (connection->filled_bytes != connection->cut_bytes || !block_is_alone(block))
-        return false;
-    bool is_small = connection->filled_bytes == block->capacity && block->capacity < BLOCK_BYTES;
-    if (is_small || block->capacity > BLOCK_BYTES)
-        return false;
-    connection->filled_bytes = connection->cut_bytes = 0;
-    return true;
-}
-
-/* Make room to receive; false: no memory. */
-static bool room_make(struct connection *connection)
-{
-    if (block_rewind(connection) || block_has_room(connection))
-        return true;
-    size_t begun = connection->filled_bytes - connection->cut_bytes;
-    struct block *next = block_new(block_bytes_for(frame_bytes_begun(connection), begun));
+    struct blocks *blocks = &connection->wire->blocks;
+    struct block *before = connection->block;
+    struct block *next = block_take(blocks, block_bytes_for(connection, cut));
     if (next == NULL)
         return false;
+    const size_t begun = connection->filled_bytes - cut;
     if (begun > 0)
-        memcpy(next->memory, connection->block->memory + connection->cut_bytes, begun);
-    block_release(connection->block);
+        memcpy(next->memory, before->memory + cut, begun);
     connection->block = next;
     connection->filled_bytes = begun;
-    connection->cut_bytes = 0;
+    if (cut > 0)
+        block_lend(blocks, before);
+    else
+        block_give(blocks, before);
     return true;
 }
 
-static void receive_next(struct connection *connection)
+static void down(struct connection *connection, const char *reason)
 {
-    if (connection->input_bytes >= connection->wire->options.input_bytes_max)
-        connection->is_paused = true;
-    else if (!room_make(connection))
-        connection_down(connection, "out of memory");
-    else
-        receive_more(connection);
+    pthread_mutex_lock(&connection->mutex);
+    connection_down(connection, reason);
+    pthread_mutex_unlock(&connection->mutex);
 }
 
-static void received(struct connection *connection, int result, size_t bytes)
+/* The frames of the block become events. True: the block was full, so more may wait. */
+static bool cut(struct connection *connection)
 {
-    if (connection->is_down)
-        return;
-    if (result != 0) {
-        connection_down(connection, result == NNG_ECONNSHUT ? "closed by the other side"
-                                                            : nng_strerror(result));
-        return;
+    size_t cut_bytes;
+    const bool is_full = connection->filled_bytes == connection->block->capacity;
+    const char *fault = frames_add(connection, &cut_bytes);
+    if (fault == NULL && (cut_bytes > 0 || is_full) && !block_change(connection, cut_bytes))
+        fault = "out of memory";
+    if (fault != NULL) {
+        block_lend(&connection->wire->blocks, connection->block);
+        connection->block = NULL;
+        down(connection, fault);
     }
-    connection->filled_bytes += bytes;
-    const char *fault = frames_cut(connection);
-    if (fault != NULL)
-        connection_down(connection, fault);
-    else
-        receive_next(connection);
+    return is_full;
+}
+
+/* Where the next bytes go. False: no memory. */
+static bool room_find(struct connection *connection, nng_iov *iov_out)
+{
+    if (connection->block == NULL)
+        connection->block = block_take(&connection->wire->blocks, BLOCK_BYTES_SMALL);
+    if (connection->block == NULL)
+        return false;
+    *iov_out = (nng_iov){.iov_buf = connection->block->memory + connection->filled_bytes,
+                         .iov_len = connection->block->capacity - connection->filled_bytes};
+    assert(iov_out->iov_len > 0);
+    return true;
+}
+
+/* Under mutex. False: nothing was there; the receive is armed. */
+static bool receive(struct connection *connection)
+{
+    struct wire *wire = connection->wire;
+    nng_iov iov;
+    size_t bytes;
+    if (!room_find(connection, &iov)) {
+        connection_down(connection, "out of memory");
+        return false;
+    }
+    nng_aio_set_iov(wire->now, 1, &iov);
+    nng_stream_recv(connection->stream, wire->now);
+    const int result = now_result(wire, &bytes);
+    if (result == 0) {
+        connection->filled_bytes += bytes;
+        return true;
+    }
+    if (result == NNG_ECANCELED) {
+        nng_aio_set_iov(connection->receive, 1, &iov);
+        nng_stream_recv(connection->stream, connection->receive);
+    } else {
+        connection_down(connection, result_text(result));
+    }
+    return false;
+}
+
+bool connection_read(struct connection *connection)
+{
+    bool is_full = true;
+    for (int i = 0; i < READS_MAX && is_full; i++) {
+        pthread_mutex_lock(&connection->mutex);
+        const bool is_read = !connection->is_down && receive(connection);
+        pthread_mutex_unlock(&connection->mutex);
+        if (!is_read)
+            return false;
+        is_full = cut(connection);
+    }
+    return true;
+}
+
+bool connection_received(struct connection *connection)
+{
+    connection->filled_bytes += connection->received_bytes;
+    return !cut(connection) || connection_read(connection);
 }
 
 static void receive_done(void *self)
 {
     struct connection *connection = self;
-    pthread_mutex_lock(&connection->mutex);
-    received(connection, nng_aio_result(connection->receive), nng_aio_count(connection->receive));
-    pthread_mutex_unlock(&connection->mutex);
-}
-
-void connection_taken(struct connection *connection, size_t bytes)
-{
-    pthread_mutex_lock(&connection->mutex);
-    assert(connection->input_bytes >= bytes);
-    connection->input_bytes -= bytes;
-    if (connection->is_paused && !connection->is_down &&
-        connection->input_bytes < connection->wire->options.input_bytes_max) {
-        connection->is_paused = false;
-        receive_next(connection);
+    const int result = nng_aio_result(connection->receive);
+    if (result == 0) {
+        connection->received_bytes = nng_aio_count(connection->receive);
+        notices_add(&connection->wire->notices, connection, NOTICE_RECEIVED);
+    } else {
+        down(connection, result_text(result));
     }
-    pthread_mutex_unlock(&connection->mutex);
 }
 
 /* Output */
@@ -367,7 +346,7 @@ static void sent(struct connection *connection, int result, size_t bytes)
     if (connection->is_down)
         return;
     if (result != 0) {
-        connection_down(connection, nng_strerror(result));
+        connection_down(connection, result_text(result));
         return;
     }
     connection->written_bytes += bytes;
@@ -412,18 +391,41 @@ bool connection_stage(struct connection *connection, uint8_t type, struct bytes 
     return true;
 }
 
+/* Under mutex: write what is staged as far as the stream takes it at once; the rest waits. */
+static void write_staged(struct connection *connection)
+{
+    struct wire *wire = connection->wire;
+    size_t written = 0, bytes;
+    int result = 0;
+    while (result == 0 && written < connection->staged.size) {
+        const nng_iov iov = {.iov_buf = connection->staged.data + written,
+                             .iov_len = connection->staged.size - written};
+        nng_aio_set_iov(wire->now, 1, &iov);
+        nng_stream_send(connection->stream, wire->now);
+        result = now_result(wire, &bytes);
+        written += result == 0 ? bytes : 0;
+    }
+    atomic_fetch_sub(&connection->output_bytes, written);
+    if (result == NNG_ECANCELED) {
+        buffer_swap(&connection->staged, &connection->writing);
+        connection->written_bytes = written;
+        connection->is_writing = true;
+        write_rest(connection);
+    } else if (result != 0) {
+        connection_down(connection, result_text(result));
+    }
+}
+
 void connection_flush(struct connection *connection)
 {
     pthread_mutex_lock(&connection->mutex);
     if (!connection->is_down && connection->stream != NULL) {
-        if (connection->waiting.size == 0)
-            buffer_swap(&connection->staged, &connection->waiting);
-        else
+        if (connection->is_writing)
             buffer_append(&connection->waiting, connection->staged.data, connection->staged.size);
+        else
+            write_staged(connection);
         if (connection->waiting.is_failed)
             connection_down(connection, "out of memory");
-        else if (!connection->is_writing)
-            write_waiting(connection);
         buffer_written(&connection->staged);
     }
     pthread_mutex_unlock(&connection->mutex);

@@ -46,7 +46,7 @@ static void dial_ended(struct connection *connection, int result, nng_stream *st
     } else if (result != 0) {
         connection_down(connection, nng_strerror(result));
     } else {
-        connection_start(connection, stream, WIRE_DIALLED);
+        connection_start(connection, stream, NOTICE_DIALLED);
     }
 }
 

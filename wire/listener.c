@@ -89,7 +89,7 @@ static void accepted(struct listener *listener, nng_stream *stream)
     uint32_t count = atomic_fetch_add(&wire->connection_count, 1);
     pthread_mutex_lock(&connection->mutex);
     if (count < wire->options.connections_max) {
-        connection_start(connection, stream, WIRE_ACCEPTED);
+        connection_start(connection, stream, NOTICE_ACCEPTED);
     } else {
         connection->stream = stream;
         connection->is_silent = true;

@@ -1,7 +1,9 @@
 #include "wire/wire.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "proto/limits.h"
 #include "wire/connection.h"
@@ -26,8 +28,6 @@ static void options_fill(struct wire_options *options, const struct wire_options
 {
     if (given != NULL)
         *options = *given;
-    if (options->input_bytes_max == 0)
-        options->input_bytes_max = (size_t)1 << 20;
     if (options->output_bytes_max == 0)
         options->output_bytes_max = CONNECTION_OUTPUT_MAX;
     if (options->frame_bytes_max == 0)
@@ -76,26 +76,49 @@ static void connection_leave(struct wire *wire, struct connection *connection)
     *at = connection->bucket_next;
 }
 
+/* Everything but the threads. */
+static enum pawl_error parts_init(struct wire *wire, struct pawl_diag *diag)
+{
+    if (!buckets_init(wire) || nng_aio_alloc(&wire->now, NULL, NULL) != 0)
+        return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for the network");
+    nng_aio_set_timeout(wire->now, NNG_DURATION_INFINITE);
+    wire->full_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wire->full_fd < 0)
+        return diag_fail(diag, PAWL_E_IO, "eventfd: %s", strerror(errno));
+    return notices_init(&wire->notices, diag);
+}
+
+static void wire_discard(struct wire *wire)
+{
+    if (wire->notices.fd >= 0)
+        notices_done(&wire->notices);
+    if (wire->full_fd >= 0)
+        close(wire->full_fd);
+    nng_aio_free(wire->now);
+    blocks_done(&wire->blocks);
+    pthread_mutex_destroy(&wire->mutex);
+    free(wire->events.event);
+    free(wire->staged);
+    free(wire->buckets);
+    free(wire);
+}
+
 enum pawl_error wire_new(const struct wire_options *options, struct wire **wire_out,
                          struct pawl_diag *diag)
 {
     struct wire *wire = calloc(1, sizeof *wire);
     if (wire == NULL)
         return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for the network");
+    wire->notices.fd = wire->full_fd = -1;
     options_fill(&wire->options, options);
     atomic_init(&wire->number_next, 1);
     pthread_mutex_init(&wire->mutex, NULL);
-    enum pawl_error error = PAWL_E_NO_MEMORY;
-    if (!buckets_init(wire) || (error = events_init(&wire->events, diag)) != PAWL_OK) {
-        free(wire->buckets);
-        free(wire);
+    enum pawl_error error = parts_init(wire, diag);
+    if (error == PAWL_OK && !reaper_init(&wire->reaper))
+        error = diag_fail(diag, PAWL_E_NO_MEMORY, "no thread for the network");
+    if (error != PAWL_OK) {
+        wire_discard(wire);
         return error;
-    }
-    if (!reaper_init(&wire->reaper)) {
-        events_done(&wire->events);
-        free(wire->buckets);
-        free(wire);
-        return diag_fail(diag, PAWL_E_NO_MEMORY, "no thread for the network");
     }
     *wire_out = wire;
     return PAWL_OK;
@@ -126,11 +149,7 @@ void wire_free(struct wire *wire)
         return; /* nng still holds a part of it, so the memory must stay */
     while (wire->all != NULL)
         connection_free(wire->all);
-    events_done(&wire->events);
-    pthread_mutex_destroy(&wire->mutex);
-    free(wire->staged);
-    free(wire->buckets);
-    free(wire);
+    wire_discard(wire);
 }
 
 enum pawl_error wire_listen(struct wire *wire, const char *address, uint64_t tag,
@@ -210,51 +229,125 @@ void wire_close(struct wire *wire, uint64_t connection)
     pthread_mutex_unlock(&closing->mutex);
 }
 
-int wire_fd(const struct wire *wire)
-{
-    return wire->events.fd;
-}
+/* Events */
 
-/* Credit a run of frames of one connection at once; returns how many events it was. */
-static size_t frames_taken(const struct event_batch *batch, size_t at)
+struct wire_event *event_add(struct wire *wire, enum wire_event_kind kind,
+                             const struct connection *connection)
 {
-    struct connection *connection = batch->origins[at].connection;
-    size_t count = 0, bytes = 0;
-    while (at + count < batch->count && batch->events[at + count].kind == WIRE_FRAME &&
-           batch->origins[at + count].connection == connection) {
-        bytes += FRAME_HEAD_BYTES + batch->events[at + count].body.size;
-        count++;
+    struct event_list *events = &wire->events;
+    if (events->count == events->capacity) {
+        size_t capacity = events->capacity == 0 ? 64 : events->capacity * 2;
+        struct wire_event *grown = realloc(events->event, capacity * sizeof *grown);
+        if (grown == NULL)
+            return NULL;
+        events->event = grown;
+        events->capacity = capacity;
     }
-    connection_taken(connection, bytes);
-    return count;
+    struct wire_event *event = &events->event[events->count++];
+    *event =
+        (struct wire_event){.kind = kind, .connection = connection->number, .tag = connection->tag};
+    return event;
 }
 
-static size_t event_taken(struct wire *wire, const struct event_batch *batch, size_t at)
+static void unread_add(struct wire *wire, struct connection *connection)
 {
-    struct connection *connection = batch->origins[at].connection;
-    switch (batch->events[at].kind) {
-    case WIRE_ACCEPTED:
+    if (connection->is_unread)
+        return;
+    connection->is_unread = true;
+    connection->unread_next = wire->unread;
+    wire->unread = connection;
+}
+
+static void unread_remove(struct wire *wire, struct connection *connection)
+{
+    struct connection **at = &wire->unread;
+    while (*at != NULL && *at != connection)
+        at = &(*at)->unread_next;
+    if (*at != NULL)
+        *at = connection->unread_next;
+}
+
+static void unread_read(struct wire *wire)
+{
+    struct connection *connection = wire->unread;
+    wire->unread = NULL;
+    while (connection != NULL) {
+        struct connection *next = connection->unread_next;
+        connection->is_unread = false;
+        if (connection_read(connection))
+            unread_add(wire, connection);
+        connection = next;
+    }
+}
+
+/* The owner is done with the events before; read what arrived meanwhile. */
+static void events_begin(struct wire *wire)
+{
+    if (wire->has_begun)
+        return;
+    wire->has_begun = true;
+    wire->events.count = 0;
+    blocks_unlend(&wire->blocks);
+    unread_read(wire);
+}
+
+static bool begun_report(struct wire *wire, struct connection *connection,
+                         enum wire_event_kind kind)
+{
+    if (event_add(wire, kind, connection) == NULL)
+        return false;
+    if (kind == WIRE_ACCEPTED)
         connection_enter(wire, connection);
-        return 1;
-    case WIRE_DIALLED:
-        if (connection->staged.size > 0)
-            staged_add(wire, connection);
-        return 1;
-    case WIRE_FRAME:
-        return frames_taken(batch, at);
-    case WIRE_CLOSED:
-        connection_leave(wire, connection);
-        connection_free(connection);
-        return 1;
-    }
-    return 1;
+    else if (connection->staged.size > 0)
+        staged_add(wire, connection);
+    unread_add(wire, connection);
+    return true;
+}
+
+static bool closed_report(struct wire *wire, struct connection *connection)
+{
+    struct wire_event *event = event_add(wire, WIRE_CLOSED, connection);
+    if (event == NULL)
+        return false;
+    event->reason = bytes_string(connection->reason);
+    connection_leave(wire, connection);
+    unread_remove(wire, connection);
+    connection_free(connection);
+    return true;
+}
+
+/* What was seen of one connection becomes events. Returns what is left for another time: there was
+ * no memory. */
+static unsigned notice_report(struct wire *wire, struct connection *connection, unsigned seen)
+{
+    if ((seen & NOTICE_ACCEPTED) != 0 && !begun_report(wire, connection, WIRE_ACCEPTED))
+        return seen;
+    if ((seen & NOTICE_DIALLED) != 0 && !begun_report(wire, connection, WIRE_DIALLED))
+        return seen;
+    if ((seen & NOTICE_RECEIVED) != 0 && connection_received(connection))
+        unread_add(wire, connection);
+    if ((seen & NOTICE_CLOSED) != 0 && !closed_report(wire, connection))
+        return NOTICE_CLOSED;
+    return 0;
+}
+
+int wire_fd(struct wire *wire)
+{
+    events_begin(wire);
+    return wire->events.count > 0 || wire->unread != NULL ? wire->full_fd : wire->notices.fd;
 }
 
 size_t wire_take(struct wire *wire, const struct wire_event **events_out)
 {
-    const struct event_batch *batch = events_take(&wire->events);
-    for (size_t at = 0; at < batch->count;)
-        at += event_taken(wire, batch, at);
-    *events_out = batch->events;
-    return batch->count;
+    unsigned seen = 0, left = 0;
+    struct connection *connection;
+    events_begin(wire);
+    while (left == 0 && (connection = notices_take(&wire->notices, &seen)) != NULL) {
+        left = notice_report(wire, connection, seen);
+        if (left != 0)
+            notices_add(&wire->notices, connection, left);
+    }
+    wire->has_begun = false;
+    *events_out = wire->events.event;
+    return wire->events.count;
 }

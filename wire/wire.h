@@ -1,11 +1,11 @@
 /* Frames over nng byte streams. The only room that knows nng.
  *
- * 1. nng's callbacks only cut frames, enqueue events and poke an eventfd. Everything else happens
- *    on the owner's thread, in the calls below; they never block (but wire_new, wire_listen and
- *    wire_free).
+ * 1. nng's callbacks only leave a notice and poke an eventfd. Everything else happens on the
+ * owner's thread, in the calls below; they never block (but wire_new, wire_listen and wire_free).
  * 2. Nothing is dropped silently: a connection over its output limit is closed, and every end of a
  *    connection is reported exactly once, after its last frame.
- * 3. Back-pressure: a connection whose received frames are not taken is not read from.
+ * 3. Back-pressure: a connection whose received frames are not taken is not read from. What arrives
+ *    while the owner works is read by the owner when it has finished, without waking any thread.
  * 4. Every dial has its own dialer and aio, freed after it. (A reused one that times out ends the
  *    process in nng 1.5.2.)
  * 5. Connection numbers are never used again in one process.
@@ -24,7 +24,6 @@ enum { FRAME_HEAD_BYTES = 8 };
 struct wire;
 
 struct wire_options {
-    size_t input_bytes_max;   /* received and not taken, per connection; 0: 1 MiB */
     size_t output_bytes_max;  /* sent and not written, per connection; 0: CONNECTION_OUTPUT_MAX */
     size_t frame_bytes_max;   /* 0: FRAME_BYTES_MAX; a larger one closes the connection */
     uint32_t connections_max; /* 0: CONNECTIONS_MAX; more are closed at once */
@@ -42,8 +41,8 @@ struct wire_event {
     uint64_t connection;
     uint64_t tag;
     uint8_t type;        /* frame */
-    struct bytes body;   /* frame; alive until the next wire_take */
-    struct bytes reason; /* closed: why, for people; static or alive until the next wire_take */
+    struct bytes body;   /* frame; borrowed as the event is */
+    struct bytes reason; /* closed: why, for people; static */
 };
 
 MUST_USE enum pawl_error wire_new(const struct wire_options *options, struct wire **wire_out,
@@ -66,9 +65,11 @@ void wire_flush(struct wire *wire);
  * nothing happens. */
 void wire_close(struct wire *wire, uint64_t connection);
 
-/* Readable while events wait. Poll it, then wire_take. */
-int wire_fd(const struct wire *wire);
-/* All events that wait, in order per connection; borrowed until the next wire_take. */
+/* What to poll before the next wire_take: a descriptor that is readable while events wait. Asked
+ * for anew before each wait, for it is not always the same one: what arrived since the last
+ * wire_take is read here. */
+int wire_fd(struct wire *wire);
+/* All events that wait, in order per connection; borrowed until the next wire_fd or wire_take. */
 size_t wire_take(struct wire *wire, const struct wire_event **events_out);
 
 #endif

@@ -95,7 +95,7 @@ static void log_append(struct log *log, const void *data, size_t size)
 
 /* ---- a follower ---- */
 
-static void wait_for(const struct wire *wire, int timeout_ms)
+static void wait_for(struct wire *wire, int timeout_ms)
 {
     struct pollfd fd = {.fd = wire_fd(wire), .events = POLLIN};
     (void)poll(&fd, 1, timeout_ms);

@@ -405,9 +405,11 @@ static void closed(struct fake_node *node, uint64_t connection)
 static void *run(void *self)
 {
     struct fake_node *node = self;
-    struct pollfd pollers[2] = {{.fd = wire_fd(node->wire), .events = POLLIN},
-                                {.fd = node->stop_fd, .events = POLLIN}};
-    while (poll(pollers, 2, -1) >= 0 && pollers[1].revents == 0) {
+    for (;;) {
+        struct pollfd pollers[2] = {{.fd = wire_fd(node->wire), .events = POLLIN},
+                                    {.fd = node->stop_fd, .events = POLLIN}};
+        if (poll(pollers, 2, -1) < 0 || pollers[1].revents != 0)
+            return NULL;
         const struct wire_event *events;
         size_t count = wire_take(node->wire, &events);
         for (size_t i = 0; i < count; i++) {
@@ -420,7 +422,6 @@ static void *run(void *self)
         dispatch(node);
         wire_flush(node->wire);
     }
-    return NULL;
 }
 
 struct fake_node *fake_node_new(const struct fake_options *options, uint16_t port,
