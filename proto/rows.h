@@ -16,7 +16,7 @@ enum row_table {
     TABLE_DEFINITION = 1, /* namespace NUL name NUL version -> definition */
     TABLE_LATEST = 2,     /* namespace NUL name -> newest version */
     TABLE_INSTANCE = 3,   /* run -> header: status, position, counters */
-    TABLE_WORKFLOW = 4,   /* namespace NUL workflow id -> newest run and its status */
+    TABLE_WORKFLOW = 4,   /* namespace NUL workflow id -> newest run */
     TABLE_VALUE = 5,      /* run, value number -> one payload */
     TABLE_STEP = 6,       /* run, step number -> step: attempt, fence, last report */
     TABLE_READY =
@@ -24,8 +24,8 @@ enum row_table {
     TABLE_HANDOUT = 8,       /* session, fence -> run, step: is out */
     TABLE_TIMER = 9,         /* due, run, number -> what to do then */
     TABLE_COMPENSATION = 10, /* run, sequence -> call and arguments to undo a step */
-    TABLE_REQUEST = 11,      /* request id -> answer given */
-    TABLE_JOURNAL = 12,      /* log index, ordinal -> event: history and audit */
+    TABLE_REQUEST = 11,      /* request id -> what answers it again */
+    TABLE_JOURNAL = 12,      /* log index, ordinal -> events of a run: history and audit */
     TABLE_INCIDENT = 13,     /* run, number -> what a person must resolve */
 };
 enum { TABLE_COUNT = 14 };

@@ -153,7 +153,7 @@ static enum pawl_error wait_run(struct decide *decide, struct run *run, const st
     token->due_us = decide->context->now_us + wait_us;
     TRY(wf_timer_set(decide, run, TIMER_WAIT, token->due_us, &token->timer));
     move_wait(run, TOKEN_WAIT);
-    struct event_row event = {
+    struct journal_event event = {
         .kind = EV_WAIT_STARTED, .task = task->pointer, .due_us = token->due_us};
     return wf_journal(decide, run, &event);
 }
@@ -313,10 +313,10 @@ static enum pawl_error task_leave(struct decide *decide, struct run *run)
 }
 
 /* A task may still add several values of the largest size to what is written by then. */
-static bool is_spent(const struct decide *decide, size_t unsaved_bytes)
+static bool is_spent(const struct decide *decide, const struct run *run, size_t unsaved_bytes)
 {
     return decide->fuel_spent >= DECIDE_FUEL || decide->changes.count >= DECISION_WRITES_MAX / 2 ||
-           decide->changes.bytes + unsaved_bytes >= DECISION_BYTES_MAX / 4 ||
+           decide->changes.bytes + run->event_bytes + unsaved_bytes >= DECISION_BYTES_MAX / 4 ||
            decide->arena->used - decide->arena_begin >= DECIDE_ARENA_MAX;
 }
 
@@ -341,7 +341,7 @@ static enum pawl_error task_enter(struct decide *decide, struct run *run)
 {
     const struct task *task = run->definition->tasks[run->move.task];
     struct run_bytes bytes = wf_run_sweep(run);
-    if (is_spent(decide, bytes.unsaved))
+    if (is_spent(decide, run, bytes.unsaved))
         return go_on_later(decide, run);
     if (bytes.live > INSTANCE_BYTES_MAX) {
         stop_before(run);

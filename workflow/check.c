@@ -89,9 +89,10 @@ static void check_step(struct check *check, uint32_t number, bool is_awaited)
     assert(error == PAWL_OK);
     assert(is_awaited == (step.state == STEP_READY || step.state == STEP_OUT));
     assert(step.attempt >= 1);
+    assert((step.ready_us != 0) == (step.state == STEP_READY));
     if (step.state == STEP_READY)
         assert(has_row(check, TABLE_READY,
-                       key_ready(&check->arena, step.type, step.scheduled_us, check->run, number)));
+                       key_ready(&check->arena, step.type, step.ready_us, check->run, number)));
     if (step.state != STEP_OUT)
         return;
     struct handout_row handout;
@@ -174,7 +175,6 @@ static void check_open(struct check *check)
                         &schema_workflow_row, &workflow);
     assert(error == PAWL_OK);
     assert(id128_equal(workflow.run, check->run));
-    assert(workflow.status == check->row.status);
     assert(check->row.ended_us == 0);
     assert(check->row.tokens.count == 1);
     check_token(check, check->row.tokens.elements);
@@ -190,13 +190,19 @@ static void check_closed(struct check *check)
 
 static void check_journal(struct check *check)
 {
-    struct event_row event;
-    enum pawl_error error =
-        changes_get_row(&check->rows, TABLE_JOURNAL,
-                        key_journal(&check->arena, check->row.last_index, check->row.last_ordinal),
-                        &schema_event_row, &event);
+    struct journal_record record;
+    struct bytes value;
+    enum pawl_error error = changes_get(
+        &check->rows, TABLE_JOURNAL,
+        key_journal(&check->arena, check->row.last_index, check->row.last_ordinal), &value);
     assert(error == PAWL_OK);
-    assert(id128_equal(event.run, check->run));
+    error = journal_record_read(value, &check->arena, &record);
+    assert(error == PAWL_OK);
+    assert(id128_equal(record.run, check->run));
+    assert(record.events.count > 0);
+    const struct journal_event *events = record.events.elements;
+    for (size_t i = 0; i < record.events.count; i++)
+        assert(has_value(check, events[i].value_number));
 }
 
 void wf_check(const struct view *view, struct id128 run)

@@ -96,7 +96,7 @@ enum pawl_error wf_undo_capture(struct decide *decide, struct run *run, struct b
     TRY(changes_put_row(&decide->changes, TABLE_COMPENSATION,
                         key_run_number(decide->arena, run->id, number), &schema_undo_row, &undo,
                         true));
-    struct event_row event = {
+    struct journal_event event = {
         .kind = EV_COMPENSATION_CAPTURED, .task = task->pointer, .type = spec->type};
     return wf_journal(decide, run, &event);
 }
@@ -143,12 +143,12 @@ static enum pawl_error undo_schedule(struct decide *decide, struct run *run,
     token->step = ++run->row.step_last;
     token->state = TOKEN_STEP;
     run->move = (struct move){.kind = MOVE_NONE};
-    struct event_row event = {.kind = EV_STEP_SCHEDULED,
-                              .task = undo.pointer,
-                              .type = undo.type,
-                              .step = token->step,
-                              .attempt = 1,
-                              .detail = BYTES_LITERAL("undo")};
+    struct journal_event event = {.kind = EV_STEP_SCHEDULED,
+                                  .task = undo.pointer,
+                                  .type = undo.type,
+                                  .step = token->step,
+                                  .attempt = 1,
+                                  .detail = BYTES_LITERAL("undo")};
     TRY(wf_journal(decide, run, &event));
     return wf_step_offer(decide, run, token->step, &step);
 }
@@ -204,7 +204,8 @@ enum pawl_error wf_undo_completed(struct decide *decide, struct run *run)
     struct undoing *undoing = &run->token->undoing;
     struct undo_row undo;
     TRY(undo_get(decide, run, undoing->undo, &undo));
-    struct event_row event = {.kind = EV_UNDO_COMPLETED, .task = undo.pointer, .type = undo.type};
+    struct journal_event event = {
+        .kind = EV_UNDO_COMPLETED, .task = undo.pointer, .type = undo.type};
     TRY(wf_journal(decide, run, &event));
     TRY(undo_delete(decide, run, undoing->undo));
     undoing->undo = 0;
@@ -252,10 +253,10 @@ enum pawl_error wf_undo_failed(struct decide *decide, struct run *run)
     struct undo_row undo;
     struct retry_choice choice;
     TRY(undo_get(decide, run, token->undoing.undo, &undo));
-    struct event_row event = {.kind = EV_UNDO_FAILED,
-                              .task = undo.pointer,
-                              .type = undo.type,
-                              .detail = decide->fault.problem.detail};
+    struct journal_event event = {.kind = EV_UNDO_FAILED,
+                                  .task = undo.pointer,
+                                  .type = undo.type,
+                                  .detail = decide->fault.problem.detail};
     TRY(wf_journal(decide, run, &event));
     token->step = decide->fault.step != 0 ? decide->fault.step : token->step;
     enum pawl_error error = retry_choose(decide, run, &undo, &choice);
@@ -271,12 +272,12 @@ enum pawl_error wf_undo_failed(struct decide *decide, struct run *run)
     token->due_us = decide->context->now_us + choice.delay_us;
     TRY(wf_timer_set(decide, run, TIMER_RETRY, token->due_us, &token->timer));
     run->move = (struct move){.kind = MOVE_NONE};
-    struct event_row retry = {.kind = EV_RETRY_SCHEDULED,
-                              .task = undo.pointer,
-                              .type = undo.type,
-                              .step = token->step,
-                              .attempt = token->undoing.retries + 1,
-                              .due_us = token->due_us};
+    struct journal_event retry = {.kind = EV_RETRY_SCHEDULED,
+                                  .task = undo.pointer,
+                                  .type = undo.type,
+                                  .step = token->step,
+                                  .attempt = token->undoing.retries + 1,
+                                  .due_us = token->due_us};
     return wf_journal(decide, run, &retry);
 }
 

@@ -38,8 +38,8 @@ struct decide {
     struct changes changes;
     uint64_t fuel_spent;
     uint64_t random_state;
-    size_t arena_begin; /* bytes used when the decision began */
-    uint32_t event_count;
+    size_t arena_begin;    /* bytes used when the decision began */
+    uint32_t record_count; /* of the journal */
     size_t handout_capacity, release_capacity, readied_capacity, closed_capacity;
     struct fault fault;
 };
@@ -73,8 +73,11 @@ struct run {
     size_t slot_count, slot_capacity;
     struct pending_undo *undos;
     size_t undo_count, undo_capacity;
+    struct journal_event *events; /* what happened to it in this decision */
+    size_t event_count, event_capacity, event_bytes;
     struct move move;
     struct bytes workflow_variable; /* $workflow, once something has named it */
+    uint32_t step_stored;           /* steps up to this number have rows already */
     bool is_new;
 };
 
@@ -121,7 +124,8 @@ MUST_USE enum pawl_error wf_run_close(struct decide *decide, struct run *run,
                                       enum run_status status, uint32_t result);
 MUST_USE enum pawl_error wf_run_pause(struct decide *decide, struct run *run, const char *kind,
                                       struct bytes pointer, struct bytes detail);
-/* Forget values that nothing names; returns the bytes of the others, and of those among them that have no row yet. */
+/* Forget values that nothing names; returns the bytes of the others, and of those among them that
+ * have no row yet. */
 struct run_bytes {
     size_t live, unsaved;
 };
@@ -142,11 +146,16 @@ MUST_USE enum pawl_error wf_value_add(struct decide *decide, struct run *run, st
 
 /* --- journal.c --- */
 
-/* Record what happened; run may be NULL. The event's time, run and place are filled in. */
+/* Note what happened. What the event points to lives as long as the decision. One with a value that
+ * is a value of the run names it too. */
+MUST_USE enum pawl_error wf_journal(struct decide *decide, struct run *run,
+                                    const struct journal_event *event);
+/* The same for what is of no run. */
+MUST_USE enum pawl_error wf_journal_cluster(struct decide *decide, struct journal_event *event);
+/* The record of what was noted of the run. */
+MUST_USE enum pawl_error wf_journal_write(struct decide *decide, struct run *run);
 /* CMD_CLOCK_JUMP. */
 MUST_USE enum pawl_error wf_clock_jump(struct decide *decide);
-MUST_USE enum pawl_error wf_journal(struct decide *decide, struct run *run,
-                                    struct event_row *event);
 /* The common case: something happened at a task. */
 MUST_USE enum pawl_error wf_journal_task(struct decide *decide, struct run *run,
                                          enum event_kind kind, const struct task *task,
@@ -274,8 +283,10 @@ MUST_USE enum pawl_error wf_report(struct decide *decide);         /* report.c *
 MUST_USE enum pawl_error wf_deploy(struct decide *decide);         /* deploy.c */
 MUST_USE enum pawl_error wf_lease_lost(struct decide *decide);     /* lease.c */
 MUST_USE enum pawl_error wf_dispatch_ready(struct decide *decide); /* step.c */
-/* The answer of an earlier decision on this request, if there is one. */
-MUST_USE enum pawl_error wf_request_find(struct decide *decide, bool *is_known_out);
-MUST_USE enum pawl_error wf_request_keep(struct decide *decide);
+/* What an earlier decision on this request has kept, if there is one. */
+MUST_USE enum pawl_error wf_request_find(struct decide *decide, struct request_row *row_out,
+                                         bool *is_known_out);
+/* Keep it; the row's kind is filled in. */
+MUST_USE enum pawl_error wf_request_keep(struct decide *decide, struct request_row *row);
 
 #endif

@@ -41,13 +41,13 @@ static enum pawl_error definition_put(struct decide *decide, const struct defini
                         key_definition(decide->arena, definition->namespace_name, definition->name,
                                        definition->version),
                         &schema_definition_row, &row, true));
-    struct event_row event = {
+    struct journal_event event = {
         .kind = EV_DEFINITION_DEPLOYED,
         .detail = wf_text(decide, "%.*s/%.*s %.*s", (int)definition->namespace_name.size,
                           (const char *)definition->namespace_name.data, (int)definition->name.size,
                           (const char *)definition->name.data, (int)definition->version.size,
                           (const char *)definition->version.data)};
-    return wf_journal(decide, NULL, &event);
+    return wf_journal_cluster(decide, &event);
 }
 
 /* The newest version is the highest one, whenever it came. */
@@ -86,17 +86,21 @@ static enum pawl_error deploy_new(struct decide *decide, const struct definition
     if (!is_existing)
         TRY(definition_put(decide, definition));
     TRY(answer_make(decide, definition, is_existing));
-    TRY(wf_request_keep(decide));
+    struct request_row request = {.answer = decide->decision->answer};
+    TRY(wf_request_keep(decide, &request));
     return wf_request_expire(decide, decide->command->request);
 }
 
 enum pawl_error wf_deploy(struct decide *decide)
 {
     struct definition *definition;
+    struct request_row request;
     bool is_answered;
-    TRY(wf_request_find(decide, &is_answered));
-    if (is_answered)
-        return PAWL_OK;
+    TRY(wf_request_find(decide, &request, &is_answered));
+    if (is_answered) {
+        decide->decision->answer = arena_copy(decide->arena, request.answer);
+        return decide->decision->answer.data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
+    }
     TRY(definition_read(decide->command->deploy.source, &definition, &decide->decision->diag));
     enum pawl_error error = deploy_new(decide, definition);
     definition_free(definition);

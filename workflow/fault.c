@@ -18,14 +18,14 @@ static enum pawl_error step_abandon(struct decide *decide, struct run *run)
     step.state = STEP_ABANDONED;
     step.arguments = bytes_of(NULL, 0);
     TRY(wf_step_put(decide, run, token->step, &step));
-    struct event_row event = {.kind = EV_STEP_ABANDONED,
-                              .task = step.pointer,
-                              .type = step.type,
-                              .step = token->step,
-                              .attempt = step.attempt};
+    struct journal_event event = {.kind = EV_STEP_ABANDONED,
+                                  .task = step.pointer,
+                                  .type = step.type,
+                                  .step = token->step,
+                                  .attempt = step.attempt};
     TRY(wf_journal(decide, run, &event));
     token->step = 0;
-    if (!step.was_out || step.is_undo)
+    if (!step_was_out(&step) || step.is_undo)
         return PAWL_OK;
     const struct task *task = wf_run_task(run, wf_run_top(run));
     if (task->compensation == NULL || !task->compensation->on_unknown)
@@ -85,10 +85,10 @@ static enum pawl_error retry_set(struct decide *decide, struct run *run, struct 
     token->due_us = decide->context->now_us + delay_us;
     TRY(wf_timer_set(decide, run, TIMER_RETRY, token->due_us, &token->timer));
     run->move = (struct move){.kind = MOVE_NONE};
-    struct event_row event = {.kind = EV_RETRY_SCHEDULED,
-                              .task = wf_run_task(run, frame)->pointer,
-                              .attempt = frame->retries + 1,
-                              .due_us = token->due_us};
+    struct journal_event event = {.kind = EV_RETRY_SCHEDULED,
+                                  .task = wf_run_task(run, frame)->pointer,
+                                  .attempt = frame->retries + 1,
+                                  .due_us = token->due_us};
     return wf_journal(decide, run, &event);
 }
 
@@ -148,7 +148,7 @@ static enum pawl_error fault_note(struct decide *decide, struct run *run)
     size_t begin = decide->scratch->size;
     problem_pack(&fault->problem, decide->scratch);
     TRY(wf_scratch_take(decide, begin, &fault->value));
-    struct event_row event = {
+    struct journal_event event = {
         .kind = EV_TASK_FAULTED, .task = task->pointer, .value = fault->value};
     return wf_journal(decide, run, &event);
 }
@@ -200,7 +200,7 @@ static enum pawl_error step_blame(struct decide *decide, struct run *run, struct
         return PAWL_OK;
     fault->step = run->token->step;
     TRY(wf_step_get(decide, run, fault->step, &step));
-    fault->is_final = step.is_at_most_once && step.was_out;
+    fault->is_final = step.is_at_most_once && step_was_out(&step);
     return PAWL_OK;
 }
 

@@ -92,13 +92,13 @@ static enum pawl_error run_lost(struct decide *decide, struct run *run, uint32_t
     if (step.state != STEP_OUT || !fence_equal(&step.fence, fence))
         return PAWL_OK; /* it is out under another fence, which is not lost */
     TRY(wf_run_define(decide, run));
-    struct event_row event = {.kind = EV_LEASE_LOST,
-                              .task = step.pointer,
-                              .type = step.type,
-                              .step = number,
-                              .attempt = step.attempt,
-                              .fence = step.fence,
-                              .session = step.session};
+    struct journal_event event = {.kind = EV_LEASE_LOST,
+                                  .task = step.pointer,
+                                  .type = step.type,
+                                  .step = number,
+                                  .attempt = step.attempt,
+                                  .fence = step.fence,
+                                  .session = step.session};
     TRY(wf_journal(decide, run, &event));
     TRY(step_lost(decide, run, number, &step));
     return wf_run_finish(decide, run);

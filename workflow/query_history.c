@@ -1,4 +1,4 @@
-/* The history of a run: its chain of events, walked back and told forwards. */
+/* The history of a run: its chain of records, walked back and told forwards. */
 #include "workflow/query.h"
 
 #include "workflow/time.h"
@@ -7,19 +7,35 @@
 enum { EVENTS_MAX = 10000 };
 #define HISTORY_BYTES_MAX (FRAME_BYTES_MAX / 2)
 
+struct told {
+    uint64_t time_us;
+    struct journal_event event;
+};
+
 struct chain {
-    struct event_row *events; /* newest first */
+    struct told *events; /* newest first */
     size_t count, capacity;
     size_t bytes;
     bool is_truncated;
 };
 
-static enum pawl_error chain_add(struct query *query, struct chain *chain,
-                                 const struct event_row *event)
+/* A value that the event names, in place of the name; gone: it is left out. */
+static enum pawl_error value_fill(struct query *query, const struct query_run *run,
+                                  struct journal_event *event)
 {
+    if (event->value_number == 0)
+        return PAWL_OK;
+    enum pawl_error error = query_value(query, run, event->value_number, &event->value);
+    return error == PAWL_E_NOT_FOUND ? PAWL_OK : error;
+}
+
+static enum pawl_error chain_add(struct query *query, const struct query_run *run,
+                                 struct chain *chain, struct told told)
+{
+    TRY(value_fill(query, run, &told.event));
     if (chain->count == chain->capacity) {
         size_t capacity = chain->capacity == 0 ? 64 : chain->capacity * 2;
-        struct event_row *grown = arena_array(query->arena, capacity, sizeof *grown);
+        struct told *grown = arena_array(query->arena, capacity, sizeof *grown);
         if (grown == NULL)
             return PAWL_E_NO_MEMORY;
         if (chain->count > 0)
@@ -27,8 +43,23 @@ static enum pawl_error chain_add(struct query *query, struct chain *chain,
         chain->events = grown;
         chain->capacity = capacity;
     }
-    chain->events[chain->count++] = *event;
-    chain->bytes += 256 + event->value.size + event->detail.size + event->task.size;
+    chain->events[chain->count++] = told;
+    chain->bytes += 256 + told.event.value.size + told.event.detail.size + told.event.task.size;
+    return PAWL_OK;
+}
+
+/* The events of a record, the newest first, until there is no room. */
+static enum pawl_error record_add(struct query *query, const struct query_run *run,
+                                  struct chain *chain, const struct journal_record *record)
+{
+    const struct journal_event *events = record->events.elements;
+    for (size_t i = record->events.count; i-- > 0;) {
+        chain->is_truncated = chain->count == EVENTS_MAX || chain->bytes > HISTORY_BYTES_MAX;
+        if (chain->is_truncated)
+            return PAWL_OK;
+        TRY(chain_add(query, run, chain,
+                      (struct told){.time_us = record->time_us, .event = events[i]}));
+    }
     return PAWL_OK;
 }
 
@@ -37,29 +68,26 @@ static enum pawl_error chain_walk(struct query *query, const struct query_run *r
 {
     uint64_t index = run->row.last_index;
     uint32_t ordinal = run->row.last_ordinal;
-    while (index != 0) {
-        struct event_row event;
-        if (chain->count == EVENTS_MAX || chain->bytes > HISTORY_BYTES_MAX) {
-            chain->is_truncated = true;
-            return PAWL_OK;
-        }
-        enum pawl_error error =
-            changes_get_row(&query->rows, TABLE_JOURNAL, key_journal(query->arena, index, ordinal),
-                            &schema_event_row, &event);
+    while (index != 0 && !chain->is_truncated) {
+        struct journal_record record;
+        struct bytes value;
+        enum pawl_error error = changes_get(&query->rows, TABLE_JOURNAL,
+                                            key_journal(query->arena, index, ordinal), &value);
         if (error == PAWL_E_NOT_FOUND) { /* retention has cut it off */
             chain->is_truncated = true;
             return PAWL_OK;
         }
         TRY(error);
-        TRY(chain_add(query, chain, &event));
-        index = event.previous_index;
-        ordinal = event.previous_ordinal;
+        TRY(journal_record_read(value, query->arena, &record));
+        TRY(record_add(query, run, chain, &record));
+        index = record.previous_index;
+        ordinal = record.previous_ordinal;
     }
     return PAWL_OK;
 }
 
 /* Pairs that every event may have or not; counted by packing them only when they say something. */
-static uint32_t optional_pack(struct buffer *out, const struct event_row *event)
+static uint32_t optional_pack(struct buffer *out, const struct journal_event *event)
 {
     uint32_t pairs = 0;
     const struct {
@@ -90,7 +118,7 @@ static uint32_t optional_pack(struct buffer *out, const struct event_row *event)
     return pairs;
 }
 
-static uint32_t more_optional_pack(struct buffer *out, const struct event_row *event)
+static uint32_t more_optional_pack(struct buffer *out, const struct journal_event *event)
 {
     uint32_t pairs = 0;
     if (!id128_is_none(event->session)) {
@@ -110,8 +138,9 @@ static uint32_t more_optional_pack(struct buffer *out, const struct event_row *e
     return pairs;
 }
 
-static enum pawl_error event_pack(struct query *query, const struct event_row *event)
+static enum pawl_error event_pack(struct query *query, const struct told *told)
 {
+    const struct journal_event *event = &told->event;
     struct buffer *out = query->scratch;
     struct bytes optional;
     size_t begin = out->size;
@@ -123,7 +152,7 @@ static enum pawl_error event_pack(struct query *query, const struct event_row *e
     pack_text(out, "event");
     pack_text(out, event_name(event->kind));
     pack_text(out, "time");
-    time_pack(event->time_us, out);
+    time_pack(told->time_us, out);
     if (!has_none)
         buffer_append(out, optional.data, optional.size);
     return PAWL_OK;

@@ -39,7 +39,7 @@ static void fence_pack(struct buffer *out, const struct msg_fence *fence)
 
 static void step_pack(struct buffer *out, uint32_t number, const struct step_row *step)
 {
-    pack_map(out, step->was_out ? 8 : 6);
+    pack_map(out, step_was_out(step) ? 8 : 6);
     pack_text(out, "step");
     pack_unsigned(out, number);
     query_text_pack(out, "type", step->type);
@@ -50,7 +50,7 @@ static void step_pack(struct buffer *out, uint32_t number, const struct step_row
     pack_unsigned(out, step->attempt);
     pack_text(out, "undo");
     pack_bool(out, step->is_undo);
-    if (!step->was_out)
+    if (!step_was_out(step))
         return;
     query_id_pack(out, "session", step->session);
     fence_pack(out, &step->fence);

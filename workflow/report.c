@@ -1,5 +1,5 @@
 /* Reports of steps. A report counts only under the fence that the step is out with; the one that
- * was accepted may come again and gets the same answer. */
+ * was accepted may come again and gets the same answer. It is known by its fence and outcome. */
 #include "workflow/decide.h"
 
 static const struct msg_report *report_of(const struct decide *decide)
@@ -11,11 +11,11 @@ static const struct msg_report *report_of(const struct decide *decide)
 static enum pawl_error report_stale(struct decide *decide, struct run *run)
 {
     const struct msg_report *report = report_of(decide);
-    struct event_row event = {.kind = EV_REPORT_REJECTED,
-                              .step = report->step,
-                              .fence = report->fence,
-                              .session = decide->command->session,
-                              .detail = BYTES_LITERAL("stale")};
+    struct journal_event event = {.kind = EV_REPORT_REJECTED,
+                                  .step = report->step,
+                                  .fence = report->fence,
+                                  .session = decide->command->session,
+                                  .detail = BYTES_LITERAL("stale")};
     TRY(wf_journal(decide, run, &event));
     decide->decision->rejection = PAWL_E_STALE;
     (void)diag_fail(&decide->decision->diag, PAWL_E_STALE, "%s", pawl_error_text(PAWL_E_STALE));
@@ -25,9 +25,8 @@ static enum pawl_error report_stale(struct decide *decide, struct run *run)
 static bool is_repeated(const struct decide *decide, const struct step_row *step)
 {
     const struct msg_report *report = report_of(decide);
-    return step->report_outcome != 0 && fence_equal(&step->report_fence, &report->fence) &&
-           (step->report_outcome == report->outcome ||
-            id128_equal(step->report_request, decide->command->request));
+    const struct msg_fence accepted = step_report_fence(step);
+    return step->report_outcome == report->outcome && fence_equal(&accepted, &report->fence);
 }
 
 static bool is_current(const struct decide *decide, const struct run *run,
@@ -81,24 +80,23 @@ static enum pawl_error step_end(struct decide *decide, struct run *run, struct s
     TRY(wf_step_withdraw(decide, run, report->step, step));
     step->state = (uint8_t)state;
     step->arguments = bytes_of(NULL, 0);
-    step->report_request = decide->command->request;
-    step->report_fence = report->fence;
+    step->report_fence = (struct msg_fence){.index = 0};
     step->report_outcome = report->outcome;
     run->token->step = 0;
     run->token->state = 0;
     return wf_step_put(decide, run, report->step, step);
 }
 
-static struct event_row event_of(const struct decide *decide, const struct step_row *step,
-                                 enum event_kind kind)
+static struct journal_event event_of(const struct decide *decide, const struct step_row *step,
+                                     enum event_kind kind)
 {
-    return (struct event_row){.kind = (uint8_t)kind,
-                              .task = step->pointer,
-                              .type = step->type,
-                              .step = report_of(decide)->step,
-                              .attempt = step->attempt,
-                              .fence = report_of(decide)->fence,
-                              .session = decide->command->session};
+    return (struct journal_event){.kind = (uint8_t)kind,
+                                  .task = step->pointer,
+                                  .type = step->type,
+                                  .step = report_of(decide)->step,
+                                  .attempt = step->attempt,
+                                  .fence = report_of(decide)->fence,
+                                  .session = decide->command->session};
 }
 
 static enum pawl_error report_completed(struct decide *decide, struct run *run,
@@ -107,21 +105,23 @@ static enum pawl_error report_completed(struct decide *decide, struct run *run,
     struct bytes output = report_of(decide)->output;
     if (output.size == 0)
         output = value_null;
-    struct event_row event = event_of(decide, step, EV_STEP_COMPLETED);
+    struct journal_event event = event_of(decide, step, EV_STEP_COMPLETED);
     event.value = output;
     TRY(step_end(decide, run, step, STEP_COMPLETED));
-    TRY(wf_journal(decide, run, &event));
-    if (step->is_undo)
+    if (step->is_undo) {
+        TRY(wf_journal(decide, run, &event));
         return wf_undo_completed(decide, run);
+    }
     const struct task *task = wf_run_task(run, wf_run_top(run));
-    run->move = (struct move){.kind = MOVE_LEAVE, .flow = task->flow};
-    return wf_value_add(decide, run, output, &run->move.value);
+    TRY(wf_value_add(decide, run, output, &event.value_number));
+    run->move = (struct move){.kind = MOVE_LEAVE, .value = event.value_number, .flow = task->flow};
+    return wf_journal(decide, run, &event);
 }
 
 static enum pawl_error report_failed(struct decide *decide, struct run *run, struct step_row *step)
 {
     fault_take(decide, &report_of(decide)->fault);
-    struct event_row event = event_of(decide, step, EV_STEP_FAILED);
+    struct journal_event event = event_of(decide, step, EV_STEP_FAILED);
     size_t begin = decide->scratch->size;
     problem_pack(&decide->fault.problem, decide->scratch);
     TRY(wf_scratch_take(decide, begin, &event.value));

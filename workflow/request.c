@@ -2,34 +2,30 @@
  * is kept. */
 #include "workflow/decide.h"
 
-enum pawl_error wf_request_find(struct decide *decide, bool *is_known_out)
+enum pawl_error wf_request_find(struct decide *decide, struct request_row *row_out,
+                                bool *is_known_out)
 {
     const struct command *command = decide->command;
-    struct request_row row;
     *is_known_out = false;
     if (id128_is_none(command->request))
         return diag_fail(&decide->decision->diag, PAWL_E_INVALID, "the request has no request id");
     enum pawl_error error =
         changes_get_row(&decide->changes, TABLE_REQUEST, key_run(decide->arena, command->request),
-                        &schema_request_row, &row);
+                        &schema_request_row, row_out);
     if (error == PAWL_E_NOT_FOUND || WF_MUTANT(REQUEST_FORGOTTEN))
         return error == PAWL_E_NOT_FOUND ? PAWL_OK : error;
     TRY(error);
-    if (row.kind != command->kind)
+    if (row_out->kind != command->kind)
         return diag_fail(&decide->decision->diag, PAWL_E_CONFLICT,
                          "the request id was used for another kind of request");
-    decide->decision->answer = arena_copy(decide->arena, row.answer);
-    if (decide->decision->answer.data == NULL)
-        return PAWL_E_NO_MEMORY;
     *is_known_out = true;
     return PAWL_OK;
 }
 
-enum pawl_error wf_request_keep(struct decide *decide)
+enum pawl_error wf_request_keep(struct decide *decide, struct request_row *row)
 {
-    struct request_row row = {.kind = (uint8_t)decide->command->kind,
-                              .answer = decide->decision->answer};
+    row->kind = (uint8_t)decide->command->kind;
     return changes_put_row(&decide->changes, TABLE_REQUEST,
                            key_run(decide->arena, decide->command->request), &schema_request_row,
-                           &row, !WF_MUTANT(REQUEST_FORGOTTEN));
+                           row, !WF_MUTANT(REQUEST_FORGOTTEN));
 }

@@ -42,6 +42,7 @@ enum pawl_error wf_run_load(struct decide *decide, struct id128 id, struct run *
     TRY(changes_get_row(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, id),
                         &schema_instance, &run.row));
     TRY(values_open(decide, &run));
+    run.step_stored = run.row.step_last;
     run.undos = run.row.undos.elements;
     run.undo_count = run.undo_capacity = run.row.undos.count;
     if (run_status_is_open(run.row.status))
@@ -182,6 +183,7 @@ static enum pawl_error values_finish(struct decide *decide, struct run *run)
 enum pawl_error wf_run_finish(struct decide *decide, struct run *run)
 {
     TRY(values_finish(decide, run));
+    TRY(wf_journal_write(decide, run));
     run->row.undos = (struct list){run->undos, run->undo_count};
     bool is_open = run_status_is_open(run->row.status);
     if (is_open)
@@ -189,14 +191,6 @@ enum pawl_error wf_run_finish(struct decide *decide, struct run *run)
     run->row.tokens = (struct list){run->token, is_open ? 1 : 0};
     return changes_put_row(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, run->id),
                            &schema_instance, &run->row, run->is_new);
-}
-
-static enum pawl_error workflow_put(struct decide *decide, const struct run *run)
-{
-    struct workflow_row row = {.run = run->id, .status = run->row.status};
-    struct bytes key = key_name(decide->arena, run->row.namespace_name, run->row.workflow_id);
-    return changes_put_row(&decide->changes, TABLE_WORKFLOW, key, &schema_workflow_row, &row,
-                           false);
 }
 
 static enum pawl_error undos_drop(struct decide *decide, struct run *run)
@@ -239,22 +233,21 @@ enum pawl_error wf_run_close(struct decide *decide, struct run *run, enum run_st
     run->row.ended_us = decide->context->now_us;
     run->row.result = result;
     run->row.context = 0;
-    struct event_row event = {.kind = (uint8_t)closing_event(status)};
+    struct journal_event event = {.kind = (uint8_t)closing_event(status), .value_number = result};
     TRY(wf_value_get(decide, run, result, &event.value));
     TRY(wf_journal(decide, run, &event));
     TRY(wf_request_expire(decide, run->row.request));
-    TRY(wf_decision_closed(decide, run->id));
-    return workflow_put(decide, run);
+    return wf_decision_closed(decide, run->id);
 }
 
 static enum pawl_error incident_put(struct decide *decide, struct run *run,
                                     const struct incident_row *incident)
 {
     uint32_t number = ++run->row.incident_last;
-    struct event_row event = {.kind = EV_INCIDENT_RAISED,
-                              .task = incident->pointer,
-                              .step = incident->step,
-                              .detail = incident->detail};
+    struct journal_event event = {.kind = EV_INCIDENT_RAISED,
+                                  .task = incident->pointer,
+                                  .step = incident->step,
+                                  .detail = incident->detail};
     TRY(wf_journal(decide, run, &event));
     return changes_put_row(&decide->changes, TABLE_INCIDENT,
                            key_run_number(decide->arena, run->id, number), &schema_incident_row,
@@ -285,7 +278,6 @@ enum pawl_error wf_run_pause(struct decide *decide, struct run *run, const char 
     run->move = (struct move){.kind = MOVE_NONE};
     run->row.status = RUN_PAUSED;
     run->token->state = TOKEN_STOPPED;
-    struct event_row event = {.kind = EV_WORKFLOW_PAUSED, .task = pointer, .detail = detail};
-    TRY(wf_journal(decide, run, &event));
-    return workflow_put(decide, run);
+    struct journal_event event = {.kind = EV_WORKFLOW_PAUSED, .task = pointer, .detail = detail};
+    return wf_journal(decide, run, &event);
 }

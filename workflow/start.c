@@ -10,7 +10,8 @@ static const struct msg_start *start_of(const struct decide *decide)
 /* What a start names, with its defaults filled in. */
 struct target {
     struct bytes namespace_name, workflow_id, version;
-    struct workflow_row before; /* the newest run of the id; status 0: none */
+    struct id128 before;   /* the newest run of the id; none: there is none */
+    uint8_t before_status; /* enum run_status */
 };
 
 static bool is_name(struct bytes text)
@@ -37,13 +38,14 @@ static enum pawl_error start_check(struct decide *decide)
     return PAWL_OK;
 }
 
-static enum pawl_error workflow_id_default(struct decide *decide, struct bytes *workflow_id_out)
+/* Without a workflow id the request's serves as one. */
+static enum pawl_error workflow_id_default(struct decide *decide, struct bytes given,
+                                           struct bytes *workflow_id_out)
 {
     char text[37];
-    if (start_of(decide)->workflow_id.size > 0) {
-        *workflow_id_out = start_of(decide)->workflow_id;
+    *workflow_id_out = given;
+    if (given.size > 0)
         return PAWL_OK;
-    }
     id128_format(decide->command->request, text);
     *workflow_id_out = arena_copy(decide->arena, bytes_of(text, 36));
     return workflow_id_out->data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
@@ -86,12 +88,29 @@ static enum pawl_error answer_make(struct decide *decide, struct id128 run,
     return wf_scratch_take(decide, begin, &decide->decision->answer);
 }
 
+/* Answer, and remember for the same request. */
+static enum pawl_error answer_keep(struct decide *decide, struct id128 run,
+                                   const struct target *target, bool is_existing)
+{
+    struct request_row request = {
+        .run = run, .workflow_id = start_of(decide)->workflow_id, .is_existing = is_existing};
+    TRY(answer_make(decide, run, target->workflow_id, is_existing));
+    return wf_request_keep(decide, &request);
+}
+
+static enum pawl_error answer_again(struct decide *decide, const struct request_row *request)
+{
+    struct bytes workflow_id;
+    TRY(workflow_id_default(decide, request->workflow_id, &workflow_id));
+    return answer_make(decide, request->run, workflow_id, request->is_existing);
+}
+
 static enum pawl_error exists_fail(struct decide *decide, const struct target *target,
                                    const char *why)
 {
     char text[37];
-    id128_format(target->before.run, text);
-    TRY(answer_make(decide, target->before.run, target->workflow_id, true));
+    id128_format(target->before, text);
+    TRY(answer_make(decide, target->before, target->workflow_id, true));
     return diag_fail(&decide->decision->diag, PAWL_E_EXISTS, "the workflow '%.*s' %s: run %s",
                      (int)target->workflow_id.size, (const char *)target->workflow_id.data, why,
                      text);
@@ -112,22 +131,21 @@ static enum pawl_error before_resolve(struct decide *decide, const struct target
 {
     const struct msg_start *start = start_of(decide);
     *is_answered_out = false;
-    if (target->before.status == 0)
+    if (id128_is_none(target->before))
         return PAWL_OK;
-    if (!run_status_is_open(target->before.status)) {
+    if (!run_status_is_open(target->before_status)) {
         if (start->on_reuse == ON_REUSE_REJECT)
             return exists_fail(decide, target, "was used before");
-        if (start->on_reuse == ON_REUSE_ALLOW_IF_FAILED && target->before.status == RUN_COMPLETED)
+        if (start->on_reuse == ON_REUSE_ALLOW_IF_FAILED && target->before_status == RUN_COMPLETED)
             return exists_fail(decide, target, "has completed before");
         return PAWL_OK;
     }
     if (start->on_conflict == ON_CONFLICT_TERMINATE)
-        return before_terminate(decide, target->before.run);
+        return before_terminate(decide, target->before);
     if (start->on_conflict != ON_CONFLICT_USE_EXISTING)
         return exists_fail(decide, target, "is running already");
     *is_answered_out = true;
-    TRY(answer_make(decide, target->before.run, target->workflow_id, true));
-    TRY(wf_request_keep(decide));
+    TRY(answer_keep(decide, target->before, target, true));
     return wf_request_expire(decide, decide->command->request);
 }
 
@@ -154,17 +172,26 @@ static enum pawl_error target_find(struct decide *decide, struct target *target)
     *target = (struct target){.namespace_name = start_of(decide)->namespace_name};
     if (target->namespace_name.size == 0)
         target->namespace_name = BYTES_LITERAL("default");
-    TRY(workflow_id_default(decide, &target->workflow_id));
+    TRY(workflow_id_default(decide, start_of(decide)->workflow_id, &target->workflow_id));
     return start_touch(decide, target);
 }
 
 static enum pawl_error before_find(struct decide *decide, struct target *target)
 {
+    struct workflow_row row;
+    struct instance before;
     enum pawl_error error =
         changes_get_row(&decide->changes, TABLE_WORKFLOW,
                         key_name(decide->arena, target->namespace_name, target->workflow_id),
-                        &schema_workflow_row, &target->before);
-    return error == PAWL_E_NOT_FOUND ? PAWL_OK : error;
+                        &schema_workflow_row, &row);
+    if (error == PAWL_E_NOT_FOUND)
+        return PAWL_OK;
+    TRY(error);
+    TRY(changes_get_row(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, row.run),
+                        &schema_instance, &before));
+    target->before = row.run;
+    target->before_status = before.status;
+    return PAWL_OK;
 }
 
 /* A UUID of version 7 (RFC 9562): milliseconds, 12 bits of the microseconds, then random bits. */
@@ -200,15 +227,17 @@ static enum pawl_error run_make(struct decide *decide, const struct target *targ
     return error;
 }
 
-static enum pawl_error run_begin(struct decide *decide, struct run *run)
+static enum pawl_error run_begin(struct decide *decide, const struct target *target,
+                                 struct run *run)
 {
     struct bytes input = start_of(decide)->input.size > 0 ? start_of(decide)->input : value_null;
-    struct workflow_row row = {.run = run->id, .status = RUN_RUNNING};
+    struct workflow_row row = {.run = run->id};
     TRY(changes_put_row(&decide->changes, TABLE_WORKFLOW,
                         key_name(decide->arena, run->row.namespace_name, run->row.workflow_id),
-                        &schema_workflow_row, &row, false));
+                        &schema_workflow_row, &row, id128_is_none(target->before)));
     TRY(wf_value_add(decide, run, input, &run->row.input));
-    struct event_row event = {.kind = EV_WORKFLOW_STARTED, .value = input};
+    struct journal_event event = {
+        .kind = EV_WORKFLOW_STARTED, .value_number = run->row.input, .value = input};
     TRY(wf_journal(decide, run, &event));
     run->move = (struct move){.kind = MOVE_ENTER, .task = 0, .value = run->row.input};
     TRY(wf_advance(decide, run));
@@ -218,20 +247,20 @@ static enum pawl_error run_begin(struct decide *decide, struct run *run)
 enum pawl_error wf_start(struct decide *decide)
 {
     struct target target;
+    struct request_row request;
     struct run run;
     bool is_answered;
     TRY(start_check(decide));
     TRY(target_find(decide, &target));
-    TRY(wf_request_find(decide, &is_answered));
+    TRY(wf_request_find(decide, &request, &is_answered));
     if (is_answered)
-        return PAWL_OK;
+        return answer_again(decide, &request);
     TRY(before_find(decide, &target));
     TRY(before_resolve(decide, &target, &is_answered));
     if (is_answered)
         return PAWL_OK;
     TRY(version_find(decide, &target));
     TRY(run_make(decide, &target, &run));
-    TRY(answer_make(decide, run.id, target.workflow_id, false));
-    TRY(wf_request_keep(decide));
-    return run_begin(decide, &run);
+    TRY(answer_keep(decide, run.id, &target, false));
+    return run_begin(decide, &target, &run);
 }

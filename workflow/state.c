@@ -96,17 +96,15 @@ static const struct field step_row_fields[] = {
     FIELD(struct step_row, state, 5, FIELD_U8),
     FIELD(struct step_row, is_at_most_once, 6, FIELD_BOOL),
     FIELD(struct step_row, is_undo, 7, FIELD_BOOL),
-    FIELD(struct step_row, was_out, 8, FIELD_BOOL),
-    FIELD(struct step_row, attempt, 9, FIELD_U32),
-    FIELD(struct step_row, losses, 10, FIELD_U32),
-    FIELD(struct step_row, scheduled_us, 11, FIELD_U64),
-    FIELD(struct step_row, deadline_us, 12, FIELD_U64),
-    FIELD(struct step_row, session, 13, FIELD_ID),
-    FIELD(struct step_row, fence, 14, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct step_row, arguments, 15, FIELD_VALUE),
-    FIELD(struct step_row, report_request, 16, FIELD_ID),
-    FIELD(struct step_row, report_fence, 17, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct step_row, report_outcome, 18, FIELD_U8),
+    FIELD(struct step_row, attempt, 8, FIELD_U32),
+    FIELD(struct step_row, losses, 9, FIELD_U32),
+    FIELD(struct step_row, ready_us, 10, FIELD_U64),
+    FIELD(struct step_row, deadline_us, 11, FIELD_U64),
+    FIELD(struct step_row, session, 12, FIELD_ID),
+    FIELD(struct step_row, fence, 13, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct step_row, arguments, 14, FIELD_BINARY),
+    FIELD(struct step_row, report_fence, 15, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct step_row, report_outcome, 16, FIELD_U8),
 };
 const struct schema schema_step_row = SCHEMA("step-row", struct step_row, step_row_fields);
 
@@ -115,20 +113,18 @@ static const struct field undo_row_fields[] = {
     FIELD(struct undo_row, pointer, 2, FIELD_STRING),
     FIELD(struct undo_row, visit, 3, FIELD_STRING),
     FIELD(struct undo_row, type, 4, FIELD_STRING),
-    FIELD(struct undo_row, arguments, 5, FIELD_VALUE),
+    FIELD(struct undo_row, arguments, 5, FIELD_BINARY),
     FIELD(struct undo_row, captured_us, 6, FIELD_U64),
 };
 const struct schema schema_undo_row = SCHEMA("undo-row", struct undo_row, undo_row_fields);
 
 static const struct field timer_row_fields[] = {
     FIELD(struct timer_row, kind, 1, FIELD_U8),
-    FIELD(struct timer_row, request, 2, FIELD_ID),
 };
 const struct schema schema_timer_row = SCHEMA("timer-row", struct timer_row, timer_row_fields);
 
 static const struct field workflow_row_fields[] = {
     FIELD(struct workflow_row, run, 1, FIELD_ID),
-    FIELD(struct workflow_row, status, 2, FIELD_U8),
 };
 const struct schema schema_workflow_row =
     SCHEMA("workflow-row", struct workflow_row, workflow_row_fields);
@@ -149,7 +145,10 @@ const struct schema schema_handout_row =
 
 static const struct field request_row_fields[] = {
     FIELD(struct request_row, kind, 1, FIELD_U8),
-    FIELD(struct request_row, answer, 2, FIELD_VALUE),
+    FIELD(struct request_row, answer, 2, FIELD_BINARY),
+    FIELD(struct request_row, run, 3, FIELD_ID),
+    FIELD(struct request_row, workflow_id, 4, FIELD_STRING),
+    FIELD(struct request_row, is_existing, 5, FIELD_BOOL),
 };
 const struct schema schema_request_row =
     SCHEMA("request-row", struct request_row, request_row_fields);
@@ -164,23 +163,53 @@ static const struct field incident_row_fields[] = {
 const struct schema schema_incident_row =
     SCHEMA("incident-row", struct incident_row, incident_row_fields);
 
-static const struct field event_row_fields[] = {
-    FIELD(struct event_row, kind, 1, FIELD_U8),
-    FIELD(struct event_row, time_us, 2, FIELD_U64),
-    FIELD(struct event_row, run, 3, FIELD_ID),
-    FIELD(struct event_row, previous_index, 4, FIELD_U64),
-    FIELD(struct event_row, previous_ordinal, 5, FIELD_U32),
-    FIELD(struct event_row, task, 6, FIELD_STRING),
-    FIELD(struct event_row, type, 7, FIELD_STRING),
-    FIELD(struct event_row, step, 8, FIELD_U32),
-    FIELD(struct event_row, attempt, 9, FIELD_U32),
-    FIELD(struct event_row, fence, 10, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct event_row, session, 11, FIELD_ID),
-    FIELD(struct event_row, value, 12, FIELD_VALUE),
-    FIELD(struct event_row, detail, 13, FIELD_STRING),
-    FIELD(struct event_row, due_us, 14, FIELD_U64),
+static const struct field journal_event_fields[] = {
+    FIELD(struct journal_event, kind, 1, FIELD_U8),
+    FIELD(struct journal_event, is_same, 2, FIELD_BOOL),
+    FIELD(struct journal_event, task, 3, FIELD_STRING),
+    FIELD(struct journal_event, type, 4, FIELD_STRING),
+    FIELD(struct journal_event, step, 5, FIELD_U32),
+    FIELD(struct journal_event, attempt, 6, FIELD_U32),
+    FIELD(struct journal_event, fence, 7, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct journal_event, session, 8, FIELD_ID),
+    FIELD(struct journal_event, value_number, 9, FIELD_U32),
+    FIELD(struct journal_event, value, 10, FIELD_BINARY),
+    FIELD(struct journal_event, detail, 11, FIELD_STRING),
+    FIELD(struct journal_event, due_us, 12, FIELD_U64),
 };
-const struct schema schema_event_row = SCHEMA("event-row", struct event_row, event_row_fields);
+static const struct schema schema_journal_event =
+    SCHEMA("journal-event", struct journal_event, journal_event_fields);
+
+static const struct field journal_record_fields[] = {
+    FIELD(struct journal_record, run, 1, FIELD_ID),
+    FIELD(struct journal_record, time_us, 2, FIELD_U64),
+    FIELD(struct journal_record, previous_index, 3, FIELD_U64),
+    FIELD(struct journal_record, previous_ordinal, 4, FIELD_U32),
+    FIELD(struct journal_record, events, 5, FIELD_MESSAGE, .is_list = true,
+          .schema = &schema_journal_event),
+};
+const struct schema schema_journal_record =
+    SCHEMA("journal-record", struct journal_record, journal_record_fields);
+
+enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
+                                    struct journal_record *record_out)
+{
+    struct journal_record record;
+    enum pawl_error error = codec_decode(&schema_journal_record, value, arena, &record, NULL);
+    if (error != PAWL_OK)
+        return error == PAWL_E_NO_MEMORY ? error : PAWL_E_CORRUPT;
+    struct journal_event *events = record.events.elements;
+    for (size_t i = 1; i < record.events.count; i++) {
+        if (!events[i].is_same)
+            continue;
+        events[i].task = events[i - 1].task;
+        events[i].type = events[i - 1].type;
+        events[i].step = events[i - 1].step;
+        events[i].attempt = events[i - 1].attempt;
+    }
+    *record_out = record;
+    return PAWL_OK;
+}
 
 static const char *const event_names[EV_COUNT] = {
     [EV_WORKFLOW_STARTED] = "workflow-started",

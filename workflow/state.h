@@ -95,7 +95,7 @@ struct instance {
     struct bytes namespace_name, workflow_id, definition, version;
     struct id128 request; /* that started it */
     uint64_t started_us, ended_us;
-    uint64_t last_index; /* its newest journal row */
+    uint64_t last_index; /* its newest journal record */
     uint32_t last_ordinal;
     uint32_t value_last, step_last, timer_last, undo_last, incident_last; /* numbers given so far */
     uint32_t undo_rounds;            /* compensations that undid something */
@@ -119,17 +119,27 @@ struct step_row {
     struct bytes visit;   /* which visit of the task: see visit.c */
     struct bytes type;
     uint8_t state;
-    bool is_at_most_once, is_undo, was_out;
-    uint32_t attempt; /* from 1 */
-    uint32_t losses;  /* leases lost */
-    uint64_t scheduled_us, deadline_us;
-    struct id128 session;
-    struct msg_fence fence;
-    struct bytes arguments;      /* value; gone once the step has ended */
-    struct id128 report_request; /* the last accepted report */
-    struct msg_fence report_fence;
-    uint8_t report_outcome;
+    bool is_at_most_once, is_undo;
+    uint32_t attempt;  /* from 1 */
+    uint32_t losses;   /* leases lost */
+    uint64_t ready_us; /* since when it waits for a worker */
+    uint64_t deadline_us;
+    struct id128 session;          /* the last that had it */
+    struct msg_fence fence;        /* of its newest hand-out; index 0: it was never out */
+    struct bytes arguments;        /* value; gone once the step has ended */
+    struct msg_fence report_fence; /* of the last accepted report; index 0: it is `fence` */
+    uint8_t report_outcome;        /* of the last accepted report; 0: there is none */
 };
+
+static inline bool step_was_out(const struct step_row *step)
+{
+    return step->fence.index != 0;
+}
+
+static inline struct msg_fence step_report_fence(const struct step_row *step)
+{
+    return step->report_fence.index != 0 ? step->report_fence : step->fence;
+}
 
 struct undo_row {
     uint32_t task;
@@ -145,17 +155,15 @@ enum timer_kind {
     TIMER_TIMEOUT = 3, /* of the frame whose timer it is */
     TIMER_ATTEMPT = 4, /* of a try: this attempt took too long */
     TIMER_CONTINUE = 5,
-    TIMER_REQUEST_EXPIRY = 6,
+    TIMER_REQUEST_EXPIRY = 6, /* the key names a request in place of a run */
 };
 
 struct timer_row {
     uint8_t kind;
-    struct id128 request; /* REQUEST_EXPIRY */
 };
 
 struct workflow_row {
     struct id128 run; /* newest */
-    uint8_t status;
 };
 
 struct definition_row {
@@ -168,9 +176,13 @@ struct handout_row {
     uint32_t step;
 };
 
+/* What answers a request that comes again. */
 struct request_row {
-    uint8_t kind; /* enum command_kind */
-    struct bytes answer;
+    uint8_t kind;             /* enum command_kind */
+    struct bytes answer;      /* DEPLOY */
+    struct id128 run;         /* START */
+    struct bytes workflow_id; /* START; empty: the request had to serve as one */
+    bool is_existing;         /* START: the run was there before */
 };
 
 struct incident_row {
@@ -215,25 +227,36 @@ enum event_kind {
 /* "workflow-started" and so on. */
 const char *event_name(uint8_t kind);
 
-struct event_row {
+struct journal_event {
     uint8_t kind;
-    uint64_t time_us;
-    struct id128 run;
-    uint64_t previous_index; /* the run's event before this one; 0: none */
-    uint32_t previous_ordinal;
+    bool is_same;      /* task, type, step and attempt are those of the event before it */
     struct bytes task; /* pointer */
     struct bytes type; /* step type */
     uint32_t step, attempt;
     struct msg_fence fence;
     struct id128 session;
-    struct bytes value; /* output, fault or input */
+    uint32_t value_number; /* output, fault or input: a value that lives as long as the run */
+    struct bytes value;    /* any other */
     struct bytes detail;
     uint64_t due_us;
 };
 
+/* What one entry tells of one run. An event is known by the log index and the ordinal of its
+ * record's key, and its place in the record. */
+struct journal_record {
+    struct id128 run; /* none: of the cluster */
+    uint64_t time_us;
+    uint64_t previous_index; /* the run's record before this one; 0: none */
+    uint32_t previous_ordinal;
+    struct list events; /* struct journal_event, as they happened */
+};
+/* A row of TABLE_JOURNAL, what its events share filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
+MUST_USE enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
+                                             struct journal_record *record_out);
+
 extern const struct schema schema_instance, schema_step_row, schema_undo_row, schema_timer_row,
     schema_workflow_row, schema_definition_row, schema_handout_row, schema_request_row,
-    schema_incident_row, schema_event_row;
+    schema_incident_row, schema_journal_record;
 
 /* Keys, in the arena; no data: no memory. */
 struct bytes key_definition(struct arena *arena, struct bytes namespace_name, struct bytes name,

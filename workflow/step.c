@@ -21,7 +21,7 @@ enum pawl_error wf_step_put(struct decide *decide, const struct run *run, uint32
 {
     return changes_put_row(&decide->changes, TABLE_STEP,
                            key_run_number(decide->arena, run->id, number), &schema_step_row, step,
-                           false);
+                           number > run->step_stored);
 }
 
 static bool text_copy(struct arena *arena, struct bytes text, struct bytes *out)
@@ -72,8 +72,10 @@ static enum pawl_error handout_add(struct decide *decide, const struct run *run,
 static enum pawl_error step_hand_out(struct decide *decide, struct run *run, uint32_t number,
                                      struct step_row *step, struct id128 session)
 {
+    if (step->report_outcome != 0) /* of an earlier attempt; a resend of it may still come */
+        step->report_fence = step_report_fence(step);
     step->state = STEP_OUT;
-    step->was_out = true;
+    step->ready_us = 0;
     step->session = session;
     step->fence = (struct msg_fence){
         .partition = decide->context->partition,
@@ -86,13 +88,13 @@ static enum pawl_error step_hand_out(struct decide *decide, struct run *run, uin
                         key_handout(decide->arena, session, &step->fence), &schema_handout_row,
                         &row, true));
     TRY(handout_add(decide, run, number, step));
-    struct event_row event = {.kind = EV_STEP_HANDED_OUT,
-                              .task = step->pointer,
-                              .type = step->type,
-                              .step = number,
-                              .attempt = step->attempt,
-                              .fence = step->fence,
-                              .session = session};
+    struct journal_event event = {.kind = EV_STEP_HANDED_OUT,
+                                  .task = step->pointer,
+                                  .type = step->type,
+                                  .step = number,
+                                  .attempt = step->attempt,
+                                  .fence = step->fence,
+                                  .session = session};
     TRY(wf_journal(decide, run, &event));
     return wf_step_put(decide, run, number, step);
 }
@@ -100,20 +102,20 @@ static enum pawl_error step_hand_out(struct decide *decide, struct run *run, uin
 static struct bytes ready_key(struct decide *decide, const struct run *run, uint32_t number,
                               const struct step_row *step)
 {
-    return key_ready(decide->arena, step->type, step->scheduled_us, run->id, number);
+    return key_ready(decide->arena, step->type, step->ready_us, run->id, number);
 }
 
 enum pawl_error wf_step_offer(struct decide *decide, struct run *run, uint32_t number,
                               struct step_row *step)
 {
     struct id128 session;
-    step->scheduled_us = decide->context->now_us;
+    step->ready_us = decide->context->now_us;
     bool is_free =
         decide->decision->handout_count < HANDOUTS_MAX &&
         dispatch_pick(decide->context->dispatch, step->type, &decide->decision->draft, &session);
     if (!is_free || WF_MUTANT(STEP_HANDED_OUT_TWICE))
-        TRY(changes_put(&decide->changes, TABLE_READY, ready_key(decide, run, number, step),
-                        bytes_of(NULL, 0)));
+        TRY(changes_put_new(&decide->changes, TABLE_READY, ready_key(decide, run, number, step),
+                            bytes_of(NULL, 0)));
     if (is_free)
         return step_hand_out(decide, run, number, step, session);
     step->state = STEP_READY;
@@ -124,8 +126,11 @@ enum pawl_error wf_step_offer(struct decide *decide, struct run *run, uint32_t n
 enum pawl_error wf_step_withdraw(struct decide *decide, struct run *run, uint32_t number,
                                  struct step_row *step)
 {
-    if (step->state == STEP_READY)
-        return changes_delete(&decide->changes, TABLE_READY, ready_key(decide, run, number, step));
+    if (step->state == STEP_READY) {
+        struct bytes key = ready_key(decide, run, number, step);
+        step->ready_us = 0;
+        return changes_delete(&decide->changes, TABLE_READY, key);
+    }
     if (step->state != STEP_OUT)
         return PAWL_OK;
     TRY(changes_delete(&decide->changes, TABLE_HANDOUT,
@@ -163,8 +168,7 @@ static enum pawl_error retried_find(struct decide *decide, struct run *run, stru
         *number_out = frame->retried_step;
         frame->retried_step = 0;
         fresh->attempt = step.attempt + 1;
-        fresh->report_request = step.report_request; /* a resend of it may still come */
-        fresh->report_fence = step.report_fence;
+        fresh->report_fence = step_report_fence(&step); /* a resend of it may still come */
         fresh->report_outcome = step.report_outcome;
         return PAWL_OK;
     }
@@ -205,11 +209,11 @@ enum pawl_error wf_step_schedule(struct decide *decide, struct run *run)
     run->token->state = TOKEN_STEP;
     run->token->step = number;
     run->move = (struct move){.kind = MOVE_NONE};
-    struct event_row event = {.kind = EV_STEP_SCHEDULED,
-                              .task = step.pointer,
-                              .type = step.type,
-                              .step = number,
-                              .attempt = step.attempt};
+    struct journal_event event = {.kind = EV_STEP_SCHEDULED,
+                                  .task = step.pointer,
+                                  .type = step.type,
+                                  .step = number,
+                                  .attempt = step.attempt};
     TRY(wf_journal(decide, run, &event));
     return wf_step_offer(decide, run, number, &step);
 }

@@ -2,7 +2,11 @@
  * and a row that nobody keeps any more means nothing. */
 #include "workflow/decide.h"
 
-enum { REQUEST_TIMER_NUMBER = 0 };
+enum {
+    REQUEST_TIMER_NUMBER = 0,
+    EXPIRIES_MAX = 256,      /* answers forgotten by one decision */
+    EXPIRY_TICK_US = 100000, /* they are forgotten in ticks, so that many go together */
+};
 
 uint64_t timer_key_due_us(struct bytes key)
 {
@@ -41,8 +45,9 @@ enum pawl_error wf_timer_clear(struct decide *decide, const struct run *run, uin
 
 enum pawl_error wf_request_expire(struct decide *decide, struct id128 request)
 {
-    uint64_t due_us = decide->context->now_us + REQUEST_HORIZON_MS * 1000;
-    struct timer_row row = {.kind = TIMER_REQUEST_EXPIRY, .request = request};
+    uint64_t due_us = decide->context->now_us + REQUEST_HORIZON_MS * 1000 + EXPIRY_TICK_US - 1;
+    due_us -= due_us % EXPIRY_TICK_US;
+    struct timer_row row = {.kind = TIMER_REQUEST_EXPIRY};
     return timer_put(decide, due_us, request, REQUEST_TIMER_NUMBER, &row);
 }
 
@@ -140,6 +145,46 @@ static enum pawl_error run_fire(struct decide *decide, struct id128 id, uint32_t
     return wf_run_finish(decide, &run);
 }
 
+/* An answer is forgotten with its timer. is_expiry_out false: it is a timer of something else. */
+static enum pawl_error request_forget(struct decide *decide, const struct row *timer,
+                                      bool *is_expiry_out)
+{
+    struct timer_row row;
+    struct id128 request;
+    uint64_t due_us;
+    uint32_t number;
+    enum pawl_error error =
+        codec_decode(&schema_timer_row, timer->value, decide->arena, &row, NULL);
+    if (error == PAWL_E_NO_MEMORY)
+        return error;
+    if (error != PAWL_OK || !key_timer_parse(timer->key, &due_us, &request, &number))
+        return PAWL_E_CORRUPT;
+    *is_expiry_out = row.kind == TIMER_REQUEST_EXPIRY;
+    if (!*is_expiry_out)
+        return PAWL_OK;
+    TRY(changes_delete(&decide->changes, TABLE_TIMER, arena_copy(decide->arena, timer->key)));
+    return changes_delete(&decide->changes, TABLE_REQUEST, key_run(decide->arena, request));
+}
+
+/* The answers whose time has come, from one on: with an entry each, forgetting would cost as much
+ * as a step. */
+static enum pawl_error requests_forget(struct decide *decide, struct bytes first, uint64_t due_us)
+{
+    static const struct id128 none;
+    const struct view *view = decide->changes.view;
+    uint64_t now_us = decide->context->now_us;
+    struct bytes end = key_timer(decide->arena, (due_us > now_us ? due_us : now_us) + 1, none, 0);
+    struct row *rows = arena_array(decide->arena, EXPIRIES_MAX, sizeof *rows);
+    size_t count;
+    bool is_expiry = true;
+    if (rows == NULL || end.data == NULL)
+        return PAWL_E_NO_MEMORY;
+    TRY(view->scan(view->self, TABLE_TIMER, first, end, EXPIRIES_MAX, rows, &count));
+    for (size_t i = 0; i < count && is_expiry; i++)
+        TRY(request_forget(decide, &rows[i], &is_expiry));
+    return PAWL_OK;
+}
+
 enum pawl_error wf_timer_fire(struct decide *decide)
 {
     struct bytes key = decide->command->timer_key;
@@ -156,9 +201,8 @@ enum pawl_error wf_timer_fire(struct decide *decide)
     TRY(error);
     if (due_us > decide->context->now_us && !WF_MUTANT(TIMER_EARLY))
         return diag_fail(&decide->decision->diag, PAWL_E_NOT_READY, "the timer is not due yet");
-    TRY(changes_delete(&decide->changes, TABLE_TIMER, arena_copy(decide->arena, key)));
     if (row.kind == TIMER_REQUEST_EXPIRY)
-        return changes_delete(&decide->changes, TABLE_REQUEST,
-                              arena_copy(decide->arena, id128_bytes(&row.request)));
+        return requests_forget(decide, key, due_us);
+    TRY(changes_delete(&decide->changes, TABLE_TIMER, arena_copy(decide->arena, key)));
     return run_fire(decide, run, number);
 }

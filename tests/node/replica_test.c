@@ -173,22 +173,23 @@ static void test_timer_that_cannot_be_decided_does_not_hold_up_the_others(void *
 /* How many events of a kind the store's journal has. */
 static size_t journal_count(struct single *single, enum event_kind kind)
 {
-    enum { EVENTS_MAX = 256 };
+    enum { RECORDS_MAX = 256 };
     const struct rows_port rows = rows_map_port(single->rows);
     const struct bytes all = {NULL, 0};
-    struct row found[EVENTS_MAX];
+    struct row found[RECORDS_MAX];
     struct rows_snapshot *snapshot;
     struct arena arena = {0};
     size_t count, kind_count = 0;
     assert_int_equal(rows.snapshot_open(rows.self, 0, &snapshot), PAWL_OK);
     assert_int_equal(
-        rows.scan(rows.self, snapshot, TABLE_JOURNAL, all, all, false, EVENTS_MAX, found, &count),
+        rows.scan(rows.self, snapshot, TABLE_JOURNAL, all, all, false, RECORDS_MAX, found, &count),
         PAWL_OK);
     for (size_t i = 0; i < count; i++) {
-        struct event_row event;
-        assert_int_equal(codec_decode(&schema_event_row, found[i].value, &arena, &event, NULL),
-                         PAWL_OK);
-        kind_count += event.kind == kind;
+        struct journal_record record;
+        assert_int_equal(journal_record_read(found[i].value, &arena, &record), PAWL_OK);
+        const struct journal_event *events = record.events.elements;
+        for (size_t k = 0; k < record.events.count; k++)
+            kind_count += events[k].kind == kind;
     }
     rows.snapshot_close(rows.self, snapshot);
     arena_done(&arena);

@@ -70,12 +70,11 @@ static bool written(const struct page *page, enum row_table table, struct bytes 
 
 /* ---- runs ---- */
 
-static void run_started(const struct page *page, const struct event_row *event)
+static void run_started(const struct page *page, struct id128 run)
 {
     struct promises *promises = page->promises;
     struct instance row;
-    if (!written(page, TABLE_INSTANCE, key_run(&promises->arena, event->run), &schema_instance,
-                 &row)) {
+    if (!written(page, TABLE_INSTANCE, key_run(&promises->arena, run), &schema_instance, &row)) {
         sim_fail(page->sim, "P1", "entry %llu starts a run without a row", (ull)page->index);
         return;
     }
@@ -84,7 +83,7 @@ static void run_started(const struct page *page, const struct event_row *event)
         promises->stories =
             must_resize(promises->stories, promises->story_capacity * sizeof *promises->stories);
     }
-    struct story story = {.run = event->run, .request = row.request};
+    struct story story = {.run = run, .request = row.request};
     snprintf(story.workflow_id, sizeof story.workflow_id, "%.*s", (int)row.workflow_id.size,
              (const char *)row.workflow_id.data);
     for (size_t i = 0; i < promises->story_count; i++) {
@@ -123,7 +122,7 @@ static void run_faulted(const struct page *page, struct story *story)
 /* ---- steps ---- */
 
 static void step_handed_out(const struct page *page, struct story *story,
-                            const struct event_row *event)
+                            const struct journal_event *event)
 {
     struct step_row row;
     struct story_step *step = step_find(story, event->step);
@@ -158,7 +157,7 @@ static void step_handed_out(const struct page *page, struct story *story,
 }
 
 static void step_reported(const struct page *page, struct story *story,
-                          const struct event_row *event)
+                          const struct journal_event *event)
 {
     struct story_step *step = step_find(story, event->step);
     if (!step->is_out || !fence_equal(&step->fence, &event->fence))
@@ -171,7 +170,7 @@ static void step_reported(const struct page *page, struct story *story,
     step->is_completed = event->kind == EV_STEP_COMPLETED;
 }
 
-static void step_taken_back(struct story *story, const struct event_row *event)
+static void step_taken_back(struct story *story, const struct journal_event *event)
 {
     step_find(story, event->step)->is_out = false;
 }
@@ -186,7 +185,7 @@ static uint64_t wait_us_of(struct bytes task)
 }
 
 static void wait_started(const struct page *page, struct story *story,
-                         const struct event_row *event)
+                         const struct journal_event *event)
 {
     const uint64_t expected_us = page->entry->clock_us + wait_us_of(event->task);
     if (wait_us_of(event->task) == 0)
@@ -213,7 +212,8 @@ static bool timer_removed(const struct page *page, const struct story *story, ui
     return false;
 }
 
-static void timer_fired(const struct page *page, struct story *story, const struct event_row *event)
+static void timer_fired(const struct page *page, struct story *story,
+                        const struct journal_event *event)
 {
     uint64_t due_us;
     totals_count(&page->sim->totals, TOTAL_TIMERS);
@@ -239,7 +239,7 @@ static void undo_forget(struct story *story, struct bytes task)
 
 /* The definitions have no loops: a task that is captured again was retried, and replaces its first
  * capture. */
-static void undo_captured(struct story *story, const struct event_row *event)
+static void undo_captured(struct story *story, const struct journal_event *event)
 {
     undo_forget(story, event->task);
     if (story->undo_count == story->undo_capacity) {
@@ -252,7 +252,7 @@ static void undo_captured(struct story *story, const struct event_row *event)
 }
 
 static void undo_completed(const struct page *page, struct story *story,
-                           const struct event_row *event)
+                           const struct journal_event *event)
 {
     totals_count(&page->sim->totals, TOTAL_UNDONE);
     if (story->undo_count == 0 ||
@@ -268,7 +268,7 @@ static void undo_completed(const struct page *page, struct story *story,
 /* ---- events ---- */
 
 static void story_goes_on(const struct page *page, struct story *story,
-                          const struct event_row *event)
+                          const struct journal_event *event)
 {
     if (story->is_ended && event->kind != EV_REPORT_REJECTED) {
         sim_fail(page->sim, "P3", "entry %llu: %s in %s, which has ended", (ull)page->index,
@@ -295,24 +295,26 @@ static void story_goes_on(const struct page *page, struct story *story,
         undo_completed(page, story, event);
 }
 
-static void event_read(const struct page *page, const struct row_write *write)
+static void record_read(const struct page *page, const struct row_write *write)
 {
-    struct event_row event;
+    struct journal_record record;
     if (write->is_deleted || be64_get(write->key.data) != page->index ||
-        codec_decode(&schema_event_row, write->value, &page->promises->arena, &event, NULL) !=
-            PAWL_OK) {
+        journal_record_read(write->value, &page->promises->arena, &record) != PAWL_OK) {
         sim_fail(page->sim, "P13", "entry %llu writes a journal row that is none",
                  (ull)page->index);
         return;
     }
-    if (event.time_us != page->entry->clock_us)
+    if (record.time_us != page->entry->clock_us)
         sim_fail(page->sim, "P6", "entry %llu of %llu us tells of %llu us", (ull)page->index,
-                 (ull)page->entry->clock_us, (ull)event.time_us);
-    if (event.kind == EV_WORKFLOW_STARTED)
-        run_started(page, &event);
-    struct story *story = story_find(page->promises, event.run);
-    if (story != NULL)
-        story_goes_on(page, story, &event);
+                 (ull)page->entry->clock_us, (ull)record.time_us);
+    const struct journal_event *events = record.events.elements;
+    for (size_t i = 0; i < record.events.count && !sim_has_failed(page->sim); i++) {
+        if (events[i].kind == EV_WORKFLOW_STARTED)
+            run_started(page, record.run);
+        struct story *story = story_find(page->promises, record.run);
+        if (story != NULL)
+            story_goes_on(page, story, &events[i]);
+    }
 }
 
 /* ---- rows ---- */
@@ -368,14 +370,14 @@ void promises_entry(struct promises *promises, struct sim *sim, uint64_t index,
                     const struct entry *entry)
 {
     const struct page page = {promises, sim, index, entry};
-    size_t event_count = 0;
+    size_t record_count = 0;
     arena_reset(&promises->arena);
-    const struct row_write **events =
-        arena_array(&promises->arena, entry->write_count, sizeof *events);
+    const struct row_write **records =
+        arena_array(&promises->arena, entry->write_count, sizeof *records);
     for (size_t i = 0; i < entry->write_count; i++) {
         const struct row_write *write = &entry->writes[i];
         if (write->table == TABLE_JOURNAL)
-            events[event_count++] = write;
+            records[record_count++] = write;
         if (write->table == TABLE_HANDOUT)
             handout_recorded(&page, write);
         if (write->table == TABLE_HANDOUT || write->table == TABLE_TIMER)
@@ -383,8 +385,8 @@ void promises_entry(struct promises *promises, struct sim *sim, uint64_t index,
         if (write->table == TABLE_INSTANCE)
             run_checked(&page, write);
     }
-    if (event_count > 0)
-        qsort(events, event_count, sizeof *events, key_order);
-    for (size_t i = 0; i < event_count && !sim_has_failed(sim); i++)
-        event_read(&page, events[i]);
+    if (record_count > 0)
+        qsort(records, record_count, sizeof *records, key_order);
+    for (size_t i = 0; i < record_count && !sim_has_failed(sim); i++)
+        record_read(&page, records[i]);
 }

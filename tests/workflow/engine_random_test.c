@@ -211,12 +211,15 @@ static void decision_show(struct play *play, const struct command *command,
            decision->handout_count);
     struct arena arena = {.limit = 0};
     for (size_t i = 0; i < decision->write_count; i++) {
-        struct event_row event;
-        if (decision->writes[i].table == TABLE_JOURNAL &&
-            codec_decode(&schema_event_row, decision->writes[i].value, &arena, &event, NULL) ==
-                PAWL_OK)
-            printf("    %s %.*s step %u\n", event_name(event.kind), (int)event.task.size,
-                   event.task.size > 0 ? (const char *)event.task.data : "", event.step);
+        struct journal_record record;
+        if (decision->writes[i].table != TABLE_JOURNAL ||
+            journal_record_read(decision->writes[i].value, &arena, &record) != PAWL_OK)
+            continue;
+        const struct journal_event *events = record.events.elements;
+        for (size_t k = 0; k < record.events.count; k++)
+            printf("    %s %.*s step %u\n", event_name(events[k].kind), (int)events[k].task.size,
+                   events[k].task.size > 0 ? (const char *)events[k].task.data : "",
+                   events[k].step);
     }
     arena_done(&arena);
 }

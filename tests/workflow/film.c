@@ -112,27 +112,45 @@ static void show_text(struct film *film, const char *before, struct bytes text)
         fprintf(film->out, "%s%.*s", before, (int)text.size, (const char *)text.data);
 }
 
-static void show_event(struct film *film, struct bytes value)
+/* The value of an event, which may be a row of its own. */
+static struct bytes event_value(struct film *film, struct id128 run,
+                                const struct journal_event *event)
 {
-    struct event_row event;
-    enum pawl_error error =
-        codec_decode(&schema_event_row, value, &film->world.arena, &event, NULL);
-    assert(error == PAWL_OK);
-    fprintf(film->out, "  %s", event_name(event.kind));
-    show_text(film, " ", event.task);
-    if (event.step != 0)
-        fprintf(film->out, " step %u", event.step);
-    if (event.attempt != 0)
-        fprintf(film->out, " attempt %u", event.attempt);
-    show_text(film, " ", event.type);
-    show_text(film, ": ", event.detail);
-    if (event.due_us != 0)
-        fprintf(film->out, " due %" PRIu64, millis(film, event.due_us));
-    if (event.value.size > 0 && event.kind != EV_WORKFLOW_STARTED) {
+    struct bytes value = event->value;
+    struct bytes key = key_run_number(&film->world.arena, run, event->value_number);
+    bool is_there = event->value_number == 0 || world_get(&film->world, TABLE_VALUE, key, &value);
+    assert(is_there);
+    return value;
+}
+
+static void show_event(struct film *film, struct id128 run, const struct journal_event *event)
+{
+    fprintf(film->out, "  %s", event_name(event->kind));
+    show_text(film, " ", event->task);
+    if (event->step != 0)
+        fprintf(film->out, " step %u", event->step);
+    if (event->attempt != 0)
+        fprintf(film->out, " attempt %u", event->attempt);
+    show_text(film, " ", event->type);
+    show_text(film, ": ", event->detail);
+    if (event->due_us != 0)
+        fprintf(film->out, " due %" PRIu64, millis(film, event->due_us));
+    struct bytes value = event_value(film, run, event);
+    if (value.size > 0 && event->kind != EV_WORKFLOW_STARTED) {
         fprintf(film->out, " = ");
-        show_json(film, event.value);
+        show_json(film, value);
     }
     fprintf(film->out, "\n");
+}
+
+static void show_record(struct film *film, struct bytes value)
+{
+    struct journal_record record;
+    enum pawl_error error = journal_record_read(value, &film->world.arena, &record);
+    assert(error == PAWL_OK);
+    const struct journal_event *events = record.events.elements;
+    for (size_t i = 0; i < record.events.count; i++)
+        show_event(film, record.run, &events[i]);
 }
 
 static const char *const table_names[TABLE_COUNT] = {
@@ -187,7 +205,7 @@ static void show_decision(struct film *film, const struct decision *decision)
     }
     for (size_t i = 0; i < decision->write_count; i++)
         if (decision->writes[i].table == TABLE_JOURNAL)
-            show_event(film, decision->writes[i].value);
+            show_record(film, decision->writes[i].value);
     for (size_t i = 0; i < decision->handout_count; i++)
         show_handout(film, &decision->handouts[i]);
     for (size_t i = 0; i < decision->readied_count; i++)

@@ -222,7 +222,7 @@ static void test_schemas_of_rows_are_sound(void **state)
     const struct schema *const schemas[] = {
         &schema_instance,     &schema_step_row,       &schema_undo_row,    &schema_timer_row,
         &schema_workflow_row, &schema_definition_row, &schema_handout_row, &schema_request_row,
-        &schema_incident_row, &schema_event_row};
+        &schema_incident_row, &schema_journal_record};
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
         assert_true(schema_is_sound(schemas[i]));
     for (uint8_t kind = 1; kind < EV_COUNT; kind++)

@@ -302,7 +302,7 @@ struct id128 world_run(struct world *world, const char *namespace_name, const ch
 {
     struct arena arena = {.limit = 0};
     struct bytes key = key_name(&arena, bytes_string(namespace_name), bytes_string(workflow_id));
-    struct workflow_row row = {.status = 0};
+    struct workflow_row row = {.run = {{0}}};
     struct bytes value;
     if (world_get(world, TABLE_WORKFLOW, key, &value)) {
         enum pawl_error error = codec_decode(&schema_workflow_row, value, &arena, &row, NULL);
