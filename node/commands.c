@@ -175,8 +175,7 @@ static enum pawl_error admit(const struct partition *partition, const struct com
         return PAWL_OK;
     if (space_is_out(partition))
         return PAWL_E_DISK_FULL;
-    return memory_figures(partition->memory).dirty_bytes >
-                   partition->replica->options.window_bytes_busy
+    return flush_window_bytes(partition) > partition->replica->options.window_bytes_busy
                ? PAWL_E_BUSY
                : PAWL_OK;
 }
@@ -184,8 +183,7 @@ static enum pawl_error admit(const struct partition *partition, const struct com
 /* From here on nothing is handed out and due timers wait. */
 static bool is_held_back(const struct partition *partition)
 {
-    return memory_figures(partition->memory).dirty_bytes >
-               partition->replica->options.window_bytes_stop ||
+    return flush_window_bytes(partition) > partition->replica->options.window_bytes_stop ||
            is_overloaded(partition);
 }
 
@@ -442,13 +440,13 @@ static void wake(struct partition *partition, uint64_t token)
 void commands_loaded(struct partition *partition, struct job *job)
 {
     enum pawl_error error = job->error;
-    if (error == PAWL_OK)
+    if (error == PAWL_OK && partition->role == RAFT_LEADER)
         error = memory_loaded(
             partition->memory, NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label,
             &job->load.missing, job->load.rows, job->load.row_count, job->load.covered_end);
     assert(error == PAWL_OK || error == PAWL_E_STALE || job->error == PAWL_E_NO_MEMORY);
     /* A stale load, or one that found no memory, wakes who waits for it too: it misses the same
-     * rows again and loads again. */
+     * rows again and loads again. Who lost the role keeps no rows, and nobody waits. */
     wake(partition, job->load.token);
     job_free(job);
 }

@@ -144,7 +144,7 @@ static struct msg_raft message_of(const struct partition *partition,
                              .free_bytes = partition->free_bytes,
                              .cut_index =
                                  partition->role == RAFT_LEADER ? space_cut_index(partition) : 0,
-                             .flushed_index = memory_flushed_index(partition->memory)};
+                             .flushed_index = partition->flushed_index};
 }
 
 static void send_encoded(struct partition *partition, const struct msg_raft *message)
@@ -219,55 +219,83 @@ void consensus_log_read(struct partition *partition, struct job *job)
 
 /* ---- applying ---- */
 
-/* False: the entry cannot be read; the node stops rather than differ from the others. */
-static bool apply_entry(struct partition *partition, uint64_t index)
+/* The rows of a committed entry enter the leader's memory. */
+static enum pawl_error remember_entry(struct partition *partition, uint64_t index)
 {
-    struct replica *replica = partition->replica;
+    struct arena *scratch = &partition->replica->scratch;
     const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
-    assert(cached != NULL); /* entries above the applied index never leave the cache */
-    if (cached->kind != RAFT_ENTRY_COMMAND)
-        return true;
-    const bool is_in_head = partition->head_first != 0 && index >= partition->head_first;
-    if (is_in_head) {
-        partition->uncommitted_bytes -= cached->payload != NULL ? cached->payload->size : 0;
-        return true;
-    }
-    if (NODE_MUTANT(APPLY_SKIPS_INHERITED) && partition->role == RAFT_LEADER)
-        return true;
     struct entry entry;
-    arena_reset(&replica->scratch);
-    if (entry_decode(cached_bytes(cached), &replica->scratch, &entry) != PAWL_OK)
-        return false;
-    cluster_clock_observe(&partition->clock, entry.clock_us, replica->now_us);
-    return memory_write(partition->memory, index, entry.writes, entry.write_count) == PAWL_OK;
+    if (cached->kind != RAFT_ENTRY_COMMAND)
+        return PAWL_OK;
+    arena_reset(scratch);
+    TRY(entry_decode(cached_bytes(cached), scratch, &entry));
+    return memory_write(partition->memory, index, entry.writes, entry.write_count);
+}
+
+/* Its own entries are in the leader's memory since they were decided; those that it inherited enter
+ * it now. Who does not lead only keeps them for the next flush. */
+static enum pawl_error apply_entry(struct partition *partition, uint64_t index)
+{
+    const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
+    uint64_t clock_us;
+    assert(cached != NULL); /* entries above the flushed index never leave the cache */
+    if (cached->kind != RAFT_ENTRY_COMMAND)
+        return PAWL_OK;
+    const struct bytes payload = cached_bytes(cached);
+    partition->window_bytes += payload.size;
+    if (partition->head_first != 0 && index >= partition->head_first) {
+        partition->uncommitted_bytes -= payload.size;
+        return PAWL_OK;
+    }
+    TRY(entry_clock(payload, &clock_us));
+    cluster_clock_observe(&partition->clock, clock_us, partition->replica->now_us);
+    if (partition->role != RAFT_LEADER || NODE_MUTANT(APPLY_SKIPS_INHERITED))
+        return PAWL_OK;
+    return remember_entry(partition, index);
 }
 
 static bool is_window_full(const struct partition *partition)
 {
-    return memory_figures(partition->memory).dirty_bytes >
-           partition->replica->options.window_bytes_stop;
+    return partition->window_bytes > partition->replica->options.window_bytes_stop;
 }
 
+/* An entry that cannot be read: the node stops rather than differ from the others. */
 static void apply_to(struct partition *partition, uint64_t index)
 {
-    const bool may_wait = partition->role != RAFT_LEADER;
+    const bool is_leader = partition->role == RAFT_LEADER;
     while (partition->applied_index < index && !partition->is_failed) {
-        if (may_wait && partition->applied_index % 64 == 0 && is_window_full(partition))
+        if (!is_leader && is_window_full(partition))
             break; /* goes on after the next flush */
-        if (!apply_entry(partition, partition->applied_index + 1))
+        if (apply_entry(partition, partition->applied_index + 1) != PAWL_OK)
             partition->is_failed = true;
         else
             partition->applied_index++;
     }
-    memory_commit(partition->memory, partition->applied_index);
-    entry_cache_trim(&partition->cache, partition->applied_index,
-                     partition->replica->options.cache_bytes_max);
-    if (partition->flush_due_us == 0)
-        partition->flush_due_us = partition->replica->now_us +
-                                  (uint64_t)partition->replica->options.flush_interval_ms * 1000;
+    if (is_leader)
+        memory_commit(partition->memory, partition->applied_index);
+    entry_cache_trim(&partition->cache, partition->flushed_index,
+                     partition->window_bytes + partition->replica->options.cache_bytes_max);
+    flush_applied(partition);
 }
 
 /* ---- roles ---- */
+
+static void forget_rows(struct partition *partition)
+{
+    enum pawl_error error = memory_reset(partition->memory, partition->flushed_index);
+    assert(error == PAWL_OK); /* a node without memory cannot go on */
+}
+
+/* A new leader's memory begins with the window, over what the store has. */
+static void remember_window(struct partition *partition)
+{
+    if (!NODE_MUTANT(HEAD_KEPT_ON_STEP_DOWN) || memory_figures(partition->memory).row_count == 0)
+        forget_rows(partition);
+    for (uint64_t index = partition->flushed_index + 1; index <= partition->applied_index; index++)
+        if (remember_entry(partition, index) != PAWL_OK)
+            partition->is_failed = true;
+    memory_commit(partition->memory, partition->applied_index);
+}
 
 static void leave_leadership(struct partition *partition)
 {
@@ -276,7 +304,7 @@ static void leave_leadership(struct partition *partition)
     commands_fail_all(partition, PAWL_E_NOT_LEADER);
     sessions_end(partition);
     if (!NODE_MUTANT(HEAD_KEPT_ON_STEP_DOWN))
-        memory_drop_head(partition->memory);
+        forget_rows(partition);
     assert(partition->batch_count == 0); /* a turn proposes before it hears of anything else */
     partition->head_first = 0;
     partition->uncommitted_bytes = 0;
@@ -297,6 +325,7 @@ static void role_changed(struct partition *partition, enum raft_role role, uint6
     if (role == RAFT_LEADER) {
         partition->noop_index = raft_last_index(partition->raft);
         partition->confirmed_round = partition->confirmed_index = 0;
+        remember_window(partition);
         sessions_begin(partition);
     }
     if (is_news && leader != 0)

@@ -1,10 +1,11 @@
-/* Payloads of recent log entries by index: what is being written, sent and applied, and some
- * history for followers that lag.
+/* Payloads of recent log entries by index: what is being written, sent and applied, what waits for
+ * its flush, and some history for followers that lag.
  *
  * 1. Indexes are contiguous: first..last.
- * 2. Entries above the applied index never leave; below it the oldest leave when the budget is
- * passed.
- * 3. Payloads are counted; a job that carries one keeps it alive. One thread.
+ * 2. Entries above the flushed index never leave before they are flushed or overwritten, so a flush
+ * under way finds the payloads of committed ones alive; below it the oldest leave when the budget
+ * is passed.
+ * 3. Payloads are counted; another job that carries one keeps it alive. One thread.
  */
 #ifndef PAWL_NODE_ENTRY_CACHE_H
 #define PAWL_NODE_ENTRY_CACHE_H

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "node/store/net_change.h"
+#include "node/store/table_place.h"
 #include "proto/limits.h"
 
 enum { LOAD_ROWS_MAX = 512, LOAD_BYTES_MAX = 1 << 20 };
@@ -78,10 +80,46 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
     return PAWL_OK;
 }
 
+/* The entries that have writes, as far as they can be read. */
+static enum pawl_error decode_window(struct job *job, struct entry **entries_out, size_t *count_out)
+{
+    struct entry *entries = arena_array(&job->arena, job->flush.payload_count, sizeof *entries);
+    size_t count = 0;
+    if (entries == NULL)
+        return PAWL_E_NO_MEMORY;
+    job->flush.bytes = 0;
+    for (size_t i = 0; i < job->flush.payload_count; i++) {
+        const struct payload *payload = job->flush.payloads[i];
+        if (payload == NULL)
+            continue;
+        enum pawl_error error =
+            entry_decode(bytes_of(payload->data, payload->size), &job->arena, &entries[count++]);
+        if (error != PAWL_OK)
+            return error == PAWL_E_NO_MEMORY
+                       ? error
+                       : diag_fail(&job->diag, PAWL_E_CORRUPT, "a committed entry cannot be read");
+        job->flush.bytes += payload->size;
+    }
+    *entries_out = entries;
+    *count_out = count;
+    return PAWL_OK;
+}
+
+static enum pawl_error flush_window(const struct rows_port *rows, struct job *job)
+{
+    struct entry *entries = NULL;
+    struct row_write *writes = NULL;
+    size_t entry_count = 0, write_count = 0;
+    TRY(decode_window(job, &entries, &entry_count));
+    TRY(net_change_of(entries, entry_count, job->flush.hash_seed, &job->arena, &writes,
+                      &write_count));
+    return rows->flush(rows->self, job->partition, &job->flush.mark, writes, write_count,
+                       &job->diag);
+}
+
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job)
 {
-    job->error = rows->flush(rows->self, job->partition, &job->flush.mark, job->flush.writes,
-                             job->flush.write_count, &job->diag);
+    job->error = flush_window(rows, job);
     return job->error;
 }
 
@@ -142,7 +180,8 @@ static enum pawl_error load_row(const struct rows_port *rows, struct rows_snapsh
     enum pawl_error error =
         rows->get(rows->self, snapshot, missing->table, missing->begin, &row.value);
     if (error == PAWL_E_NOT_FOUND)
-        return widen_absence(rows, snapshot, job);
+        return table_place(missing->table) == PLACE_IN_ORDER ? widen_absence(rows, snapshot, job)
+                                                             : PAWL_OK;
     TRY(error);
     TRY(copy_rows(&job->arena, &row, 1, &job->load.rows));
     job->load.row_count = 1;

@@ -21,7 +21,7 @@ enum job_kind {
     JOB_LOG_APPEND, /* records, then one sync */
     JOB_LOG_READ,   /* entries for a follower that is far behind */
     JOB_LOG_CUT,
-    JOB_FLUSH, /* the net change of a window into the store */
+    JOB_FLUSH, /* the window's net change into the store */
     JOB_LOAD,  /* rows that a decide wanted */
     JOB_QUERY, /* a read that wants a snapshot */
 };
@@ -61,9 +61,12 @@ struct job {
             uint64_t index;
         } cut;
         struct {
+            struct payload **payloads; /* of the window's entries, oldest first; NULL: of a no-op.
+                                          The cache keeps them until the flush is back */
+            size_t payload_count;
+            uint64_t hash_seed;
             struct rows_mark mark;
-            struct row_write *writes;
-            size_t write_count;
+            size_t bytes;        /* brought back: of the payloads */
             uint64_t free_bytes; /* brought back: of the data directory; UINT64_MAX: not known */
         } flush;
         struct {
@@ -92,7 +95,9 @@ void job_free(struct job *job); /* payload references are the loop's to release 
  * *done_out on have not happened and must be run again, in order, later. Blocks on the disk. */
 enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t count,
                              size_t *done_out);
-/* A flush. PAWL_E_DISK_FULL: nothing happened, run it again later. Blocks. */
+/* A flush: the net change of the payloads goes into the store, which must have everything before
+ * them. PAWL_E_DISK_FULL: nothing happened, run it again later. PAWL_E_CORRUPT: a payload or a row
+ * of the store cannot be read. Blocks. */
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job);
 /* A load or a query; engine is the runner's own. Blocks. */
 void job_run_read(const struct rows_port *rows, struct engine *engine, struct job *job);

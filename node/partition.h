@@ -84,7 +84,7 @@ struct partition {
     struct replica *replica;
     uint32_t number;
     struct raft *raft;
-    struct memory *memory;
+    struct memory *memory; /* the leader's; empty without the role */
     struct engine *engine;
     struct dispatch *dispatch;
     struct dispatch *nobody_free; /* no sessions: what is asked while nothing is handed out */
@@ -104,9 +104,13 @@ struct partition {
     uint64_t noop_index; /* of this leadership */
     uint64_t
         head_first; /* entries from here on were decided here and are in memory's head; 0: none */
-    uint64_t applied_index;
     uint64_t cut_index_heard; /* the leader says that every member's store has all up to here */
     bool is_failed;           /* a committed entry cannot be read: this node has stopped */
+
+    /* The window: entries that are committed and that the store does not have. Their payloads stay
+     * in the cache; only a leader's memory knows their rows. */
+    uint64_t flushed_index, applied_index; /* it begins behind the first and ends with the second */
+    size_t window_bytes;                   /* of payloads */
 
     /* Decided in this turn, not proposed yet */
     struct raft_entry *batch;
@@ -147,7 +151,7 @@ struct partition {
     /* Flush */
     bool is_flushing;
     uint64_t flush_index;  /* of the flush under way */
-    uint64_t flush_due_us; /* 0: nothing dirty */
+    uint64_t flush_due_us; /* 0: nothing to flush */
     uint64_t wanted_index; /* a snapshot reader waits for the store to have this; 0: none */
     uint64_t cut_index;
     bool is_store_full;  /* the last flush found no room */
@@ -268,7 +272,11 @@ uint64_t space_cut_index(const struct partition *partition);
  * low mark. */
 bool space_is_out(const struct partition *partition);
 
-/* flush.c: the checkpoint and the log's cut */
+/* flush.c: the window, the checkpoint and the log's cut */
+/* Payload bytes that the store does not have yet: of the window, and of the leader's head. */
+size_t flush_window_bytes(const struct partition *partition);
+/* More is applied than before. */
+void flush_applied(struct partition *partition);
 void flush_due(struct partition *partition);
 void flush_done(struct partition *partition, struct job *job);
 void flush_want(struct partition *partition, uint64_t index);

@@ -106,7 +106,7 @@ static void go_to_snapshot(struct partition *partition, struct reading *reading,
 {
     reading->index = index;
     reading->token = 0;
-    const bool is_flushed = memory_flushed_index(partition->memory) >= index;
+    const bool is_flushed = partition->flushed_index >= index;
     if (is_flushed && !submit_query(partition, reading)) {
         refuse(partition, reading, PAWL_E_NO_MEMORY);
         return;
@@ -118,7 +118,7 @@ static void go_to_snapshot(struct partition *partition, struct reading *reading,
 
 void reads_flushed(struct partition *partition)
 {
-    const uint64_t flushed = memory_flushed_index(partition->memory);
+    const uint64_t flushed = partition->flushed_index;
     for (struct reading **at = &partition->snapshots.first; *at != NULL;) {
         const bool is_due = (*at)->token == 0 && (*at)->index <= flushed;
         if (is_due && !submit_query(partition, *at))

@@ -48,10 +48,11 @@ static void defaults(struct replica_options *options)
     const struct replica_options shipped = {.heartbeat_ms = 50,
                                             .election_timeout_ms_min = 300,
                                             .election_timeout_ms_max = 600,
-                                            .flush_interval_ms = 50,
+                                            .flush_interval_ms = 200,
+                                            .flush_bytes = (size_t)8 << 20,
                                             .clean_bytes_max = (size_t)3 << 20,
-                                            .window_bytes_busy = (size_t)64 << 20,
-                                            .window_bytes_stop = (size_t)128 << 20,
+                                            .window_bytes_busy = (size_t)32 << 20,
+                                            .window_bytes_stop = (size_t)64 << 20,
                                             .cache_bytes_max = (size_t)2 << 20,
                                             .append_bytes_max = 1 << 20,
                                             .cut_step = 4096,
@@ -64,6 +65,7 @@ static void defaults(struct replica_options *options)
     DEFAULT(election_timeout_ms_min);
     DEFAULT(election_timeout_ms_max);
     DEFAULT(flush_interval_ms);
+    DEFAULT(flush_bytes);
     DEFAULT(clean_bytes_max);
     DEFAULT(window_bytes_busy);
     DEFAULT(window_bytes_stop);
@@ -73,6 +75,8 @@ static void defaults(struct replica_options *options)
     DEFAULT(cut_keep);
     DEFAULT(free_bytes_low);
 #undef DEFAULT
+    if (options->flush_bytes > options->window_bytes_busy / 2)
+        options->flush_bytes = options->window_bytes_busy / 2;
 }
 
 static struct raft *raft_of(const struct replica *replica, const struct replica_restored *restored)
@@ -125,14 +129,13 @@ static enum pawl_error partition_open(struct replica *replica,
     struct partition *partition = &replica->partition;
     *partition = (struct partition){.replica = replica,
                                     .number = restored->log.partition,
+                                    .flushed_index = restored->mark.index,
                                     .applied_index = restored->mark.index,
                                     .cut_index = restored->log.base_index,
                                     .is_vote_withheld = restored->is_vote_withheld,
                                     .incarnation = restored->log.incarnation,
                                     .free_bytes = UINT64_MAX};
     const struct memory_options memory = {.clean_bytes_max = replica->options.clean_bytes_max,
-                                          .flushed_index = restored->mark.index,
-                                          .is_store_empty = restored->is_store_empty,
                                           .hash_seed = replica->seed[0]};
     cluster_clock_init(&partition->clock, restored->mark.clock_us, replica->now_us);
     partition->raft = raft_of(replica, restored);
@@ -362,7 +365,7 @@ struct replica_status replica_status(const struct replica *replica)
                                    .commit_index = raft_commit_index(partition->raft),
                                    .applied_index = partition->applied_index,
                                    .stable_index = raft_stable_index(partition->raft),
-                                   .flushed_index = memory_flushed_index(partition->memory),
+                                   .flushed_index = partition->flushed_index,
                                    .clock_us = partition_clock_us(partition),
                                    .clock_off_us = partition->watch.off_us,
                                    .is_clock_off = partition->watch.is_off,
@@ -400,12 +403,23 @@ struct bytes replica_entry_payload(const struct replica *replica, uint64_t index
     return cached == NULL ? (struct bytes){NULL, 0} : cached_bytes(cached);
 }
 
+struct bytes *replica_window(const struct replica *replica, struct arena *arena, size_t *count_out)
+{
+    const struct partition *partition = &replica->partition;
+    const size_t count = (size_t)(partition->applied_index - partition->flushed_index);
+    struct bytes *payloads = arena_array(arena, count, sizeof *payloads);
+    for (size_t i = 0; payloads != NULL && i < count; i++)
+        payloads[i] = replica_entry_payload(replica, partition->flushed_index + 1 + i);
+    *count_out = count;
+    return payloads;
+}
+
 void replica_check_turn(const struct replica *replica)
 {
     const struct partition *partition = &replica->partition;
     raft_check(partition->raft);
     assert(partition->applied_index <= raft_commit_index(partition->raft));
-    assert(memory_flushed_index(partition->memory) <= partition->applied_index);
+    assert(partition->flushed_index <= partition->applied_index);
     assert(partition->batch_count == 0);
     assert(!partition->is_active || partition->role == RAFT_LEADER);
     assert(partition->role == RAFT_LEADER || partition->decided.first == NULL);
@@ -414,12 +428,23 @@ void replica_check_turn(const struct replica *replica)
     assert(partition->watching_count <= partition->reading_count);
     assert(partition->cache.last_index == raft_last_index(partition->raft) ||
            partition->cache.last_index + 1 == partition->cache.first_index);
-    assert(partition->cache.first_index <= partition->applied_index + 1);
+    assert(partition->cache.first_index <= partition->flushed_index + 1);
+}
+
+static void window_check(const struct partition *partition)
+{
+    size_t bytes = 0;
+    for (uint64_t i = partition->flushed_index + 1; i <= partition->applied_index; i++)
+        bytes += cached_bytes(entry_cache_get(&partition->cache, i)).size;
+    assert(bytes == partition->window_bytes);
 }
 
 void replica_check(const struct replica *replica)
 {
+    const struct partition *partition = &replica->partition;
     replica_check_turn(replica);
-    memory_check(replica->partition.memory);
+    memory_check(partition->memory);
+    assert(partition->role == RAFT_LEADER || memory_figures(partition->memory).row_count == 0);
+    window_check(partition);
     waiting_check(&replica->partition.waiting);
 }

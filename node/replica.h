@@ -43,11 +43,13 @@ struct replica_options {
     uint32_t heartbeat_ms;            /* 0: 50 */
     uint32_t election_timeout_ms_min; /* 0: 300 */
     uint32_t election_timeout_ms_max; /* 0: 600 */
-    uint32_t flush_interval_ms;       /* 0: 50 */
-    size_t clean_bytes_max;   /* rows kept in memory although the store has them; 0: 3 MiB */
-    size_t window_bytes_busy; /* dirty rows from which new starts are told BUSY; 0: 64 MiB */
-    size_t window_bytes_stop; /* ... from which nothing is handed out and timers wait; 0: 128 MiB */
-    size_t cache_bytes_max;   /* payloads of applied entries kept for followers; 0: 2 MiB */
+    uint32_t flush_interval_ms;       /* from the first entry of a window to its flush; 0: 200 */
+    size_t flush_bytes;               /* ... at once when its payloads come to this; 0: 8 MiB */
+    size_t clean_bytes_max;    /* rows kept in memory although the store has them; 0: 3 MiB */
+    size_t window_bytes_busy;  /* unflushed payloads from which starts are told BUSY; 0: 32 MiB */
+    size_t window_bytes_stop;  /* ... from which nothing is handed out, timers wait and who follows
+                                  applies no more; 0: 64 MiB */
+    size_t cache_bytes_max;    /* payloads of applied entries kept for followers; 0: 2 MiB */
     uint32_t append_bytes_max; /* payloads in one message to a follower; 0: 1 MiB */
     uint64_t cut_step;         /* the log is cut when so many entries are not needed; 0: 4096 ... */
     uint64_t cut_keep;         /* ... beside these, kept for followers a little behind; 0: 1024 */
@@ -58,9 +60,8 @@ struct replica_options {
 struct replica_restored {
     struct wal_partition log;
     bool is_vote_withheld;
-    bool has_lost_entries; /* the log ended before the store */
-    struct rows_mark mark; /* of the store */
-    bool is_store_empty;
+    bool has_lost_entries;      /* the log ended before the store */
+    struct rows_mark mark;      /* of the store */
     struct raft_entry *entries; /* log.base_index + 1 .. log.last_index */
     struct wal_entry *tail;     /* with payloads: mark.index + 1 .. log.last_index */
     size_t tail_count;
@@ -127,11 +128,14 @@ struct replica_status {
 struct replica_status replica_status(const struct replica *replica);
 /* "leader" and so on. */
 const char *replica_role_name(enum raft_role role);
-/* The committed rows as this node knows them; for checkers. */
+/* The committed rows as a leader's memory knows them; for checkers. */
 struct view replica_committed_view(struct replica *replica, struct memory_reader *reader);
 const struct raft *replica_raft(const struct replica *replica);
 /* The payload of an entry in the cache; size 0: not cached, or it has none. */
 struct bytes replica_entry_payload(const struct replica *replica, uint64_t index);
+/* The window as the next flush would take it: payloads of (flushed, applied], size 0: none. The
+ * array is the arena's; NULL: no memory. For checkers. */
+struct bytes *replica_window(const struct replica *replica, struct arena *arena, size_t *count_out);
 /* Assert the invariants that cost little; after each turn of a test. */
 void replica_check_turn(const struct replica *replica);
 /* Assert every invariant of the whole state. */

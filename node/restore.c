@@ -8,7 +8,6 @@ static enum pawl_error read_mark(const struct rows_port *rows, struct replica_re
     TRY(rows->snapshot_open(rows->self, restored->log.partition, &snapshot));
     restored->mark = rows->snapshot_mark(rows->self, snapshot);
     rows->snapshot_close(rows->self, snapshot);
-    restored->is_store_empty = restored->mark.index == 0;
     return PAWL_OK;
 }
 

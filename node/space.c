@@ -18,7 +18,7 @@ void space_heard(struct partition *partition, const struct msg_raft *message)
 
 uint64_t space_cut_index(const struct partition *partition)
 {
-    uint64_t index = memory_flushed_index(partition->memory);
+    uint64_t index = partition->flushed_index;
     if (partition->peer_space_count + 1 < partition->replica->options.member_count)
         return 0;
     for (size_t i = 0; i < partition->peer_space_count; i++)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "node/store/memory_rows.h"
+#include "node/store/table_place.h"
 #include "proto/limits.h"
 
 /* About two buckets for each row that the clean copies may come to. */
@@ -16,11 +17,16 @@ static size_t buckets_for(size_t clean_bytes_max)
     return count;
 }
 
+static bool is_in_order(enum row_table table)
+{
+    return table_place(table) == PLACE_IN_ORDER;
+}
+
 static bool cover_everything(struct memory *memory)
 {
     struct bytes whole = {NULL, 0};
-    for (size_t i = 0; i < TABLE_COUNT; i++)
-        if (!ranges_add(&memory->ranges[i], whole, whole, 0))
+    for (unsigned i = 0; i < TABLE_COUNT; i++)
+        if (is_in_order((enum row_table)i) && !ranges_add(&memory->ranges[i], whole, whole, 0))
             return false;
     return true;
 }
@@ -31,33 +37,45 @@ struct memory *memory_new(const struct memory_options *options)
     if (memory == NULL)
         return NULL;
     memory->options = *options;
-    memory->flushed = memory->committed = memory->forgotten = options->flushed_index;
     memory->bucket_count = buckets_for(options->clean_bytes_max);
     memory->buckets = calloc(memory->bucket_count, sizeof *memory->buckets);
-    bool is_made =
-        memory->buckets != NULL && (!options->is_store_empty || cover_everything(memory));
-    if (is_made)
+    if (memory->buckets != NULL && cover_everything(memory))
         return memory;
     memory_free(memory);
     return NULL;
+}
+
+static void forget_rows(struct memory *memory)
+{
+    for (size_t i = 0; memory->row_count > 0 && i < memory->bucket_count; i++)
+        while (memory->buckets[i] != NULL) {
+            struct memory_row *row = memory->buckets[i];
+            memory->buckets[i] = row->chain;
+            memory_row_release(memory, row);
+            memory->row_count--;
+        }
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        row_tree_done(&memory->trees[i]);
+        ranges_done(&memory->ranges[i]);
+    }
+    pool_done(&memory->pool);
+    memory->used_oldest = memory->used_newest = NULL;
+    memory->dirty.first = memory->dirty.count = 0;
+    memory->version_count = memory->clean_bytes = memory->dirty_bytes = 0;
+}
+
+enum pawl_error memory_reset(struct memory *memory, uint64_t flushed_index)
+{
+    forget_rows(memory);
+    memory->flushed = memory->committed = memory->forgotten = flushed_index;
+    return flushed_index > 0 || cover_everything(memory) ? PAWL_OK : PAWL_E_NO_MEMORY;
 }
 
 void memory_free(struct memory *memory)
 {
     if (memory == NULL)
         return;
-    for (size_t i = 0; memory->buckets != NULL && i < memory->bucket_count; i++) {
-        while (memory->buckets[i] != NULL) {
-            struct memory_row *row = memory->buckets[i];
-            memory->buckets[i] = row->chain;
-            memory_row_release(memory, row);
-        }
-    }
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        row_tree_done(&memory->trees[i]);
-        ranges_done(&memory->ranges[i]);
-    }
-    pool_done(&memory->pool);
+    forget_rows(memory);
     free(memory->dirty.slots);
     free(memory->buckets);
     free(memory);
@@ -137,7 +155,10 @@ static bool write_is_sound(const struct row_write *write)
 
 static bool write_one(struct memory *memory, uint64_t index, const struct row_write *write)
 {
+    const enum table_place place = table_place((enum row_table)write->table);
     struct bytes value = write->is_deleted ? (struct bytes){NULL, 0} : write->value;
+    if (place == PLACE_STORE)
+        return true;
     struct memory_row *row = memory_row_ensure(memory, write->table, write->key, value.size);
     if (row == NULL)
         return false;
@@ -146,7 +167,7 @@ static bool write_one(struct memory *memory, uint64_t index, const struct row_wr
             memory_row_forget(memory, row);
         return false;
     }
-    return write->is_deleted || memory_row_list(memory, row);
+    return write->is_deleted || place != PLACE_IN_ORDER || memory_row_list(memory, row);
 }
 
 enum pawl_error memory_write(struct memory *memory, uint64_t index, const struct row_write *writes,
@@ -184,86 +205,8 @@ void memory_drop_head(struct memory *memory)
     evict(memory, memory->use_count);
 }
 
-/* Whether the store is known to have no such row as of the last flush. */
-static bool is_absent_in_store(const struct memory *memory, const struct memory_row *row)
-{
-    if (row->oldest->index <= memory->flushed)
-        return row->oldest->is_deleted;
-    return ranges_find(&memory->ranges[row->table], memory_row_key(row)) != NULL;
-}
-
-static bool is_sealed(const struct memory *memory, uint64_t index,
-                      const struct memory_version *version)
-{
-    bool is_superseded = version->newer != NULL && version->newer->index <= index;
-    return !is_superseded && !(version->is_deleted && is_absent_in_store(memory, version->row));
-}
-
-/* A version to be sealed, with what sorts it near at hand. */
-struct sealed {
-    uint64_t table;
-    uint64_t prefix;
-    const struct memory_version *version;
-};
-
-static int sealed_order(const void *a, const void *b)
-{
-    const struct sealed *left = a, *right = b;
-    if (left->table != right->table)
-        return left->table < right->table ? -1 : 1;
-    if (left->prefix != right->prefix)
-        return left->prefix < right->prefix ? -1 : 1;
-    return bytes_compare(memory_row_key(left->version->row), memory_row_key(right->version->row));
-}
-
-static bool copy_write(const struct memory_version *version, struct arena *arena,
-                       struct row_write *write_out)
-{
-    const struct memory_row *row = version->row;
-    uint8_t *at = arena_alloc(arena, (size_t)row->key_size + version->size);
-    if (at == NULL)
-        return false;
-    memcpy(at, row->key, row->key_size);
-    memcpy(at + row->key_size, version->value, version->size);
-    *write_out = (struct row_write){
-        .table = row->table,
-        .is_deleted = version->is_deleted,
-        .key = bytes_of(at, row->key_size),
-        .value = bytes_of(at + row->key_size, version->size),
-    };
-    return true;
-}
-
-enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena *arena,
-                            struct row_write **writes_out, size_t *count_out)
-{
-    assert(index >= memory->flushed && index <= memory->committed);
-    size_t count = 0;
-    struct sealed *sealed = arena_array(arena, memory->dirty.count, sizeof *sealed);
-    if (sealed == NULL)
-        return PAWL_E_NO_MEMORY;
-    for (size_t i = 0; i < memory->dirty.count; i++) {
-        const struct memory_version *version = memory_dirty_at(memory, i);
-        memory_dirty_prefetch(memory, i);
-        if (version->index > index)
-            break;
-        if (is_sealed(memory, index, version))
-            sealed[count++] = (struct sealed){version->row->table, version->row->prefix, version};
-    }
-    qsort(sealed, count, sizeof *sealed, sealed_order);
-    struct row_write *writes = arena_array(arena, count, sizeof *writes);
-    if (writes == NULL)
-        return PAWL_E_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        if (!copy_write(sealed[i].version, arena, &writes[i]))
-            return PAWL_E_NO_MEMORY;
-    *writes_out = writes;
-    *count_out = count;
-    return PAWL_OK;
-}
-
-/* The version is in the store, and it is the row's newest there. The journal is read from the
- * store, so no copy of it is kept. */
+/* The version is in the store, and it is the row's newest there. A deleted row is a copy worth
+ * keeping only where nothing else could tell that it is absent and it is often asked for. */
 static void version_became_clean(struct memory *memory, struct memory_version *version)
 {
     struct memory_row *row = version->row;
@@ -271,19 +214,13 @@ static void version_became_clean(struct memory *memory, struct memory_version *v
         memory_version_remove(memory, version->older);
     if (version->newer != NULL)
         return;
-    if (row->table == TABLE_JOURNAL) {
+    const bool is_told = version->is_deleted &&
+                         (!is_in_order((enum row_table)row->table) ||
+                          ranges_find(&memory->ranges[row->table], memory_row_key(row)) != NULL);
+    if (is_told)
         row_evict(memory, row);
-        return;
-    }
-    struct range *range =
-        version->is_deleted ? ranges_find(&memory->ranges[row->table], memory_row_key(row)) : NULL;
-    if (range == NULL) {
+    else
         memory_row_settle(memory, row);
-        return;
-    }
-    if (version->index > range->deleted_index)
-        range->deleted_index = version->index;
-    memory_row_forget(memory, row);
 }
 
 void memory_flushed(struct memory *memory, uint64_t index)
@@ -299,11 +236,6 @@ void memory_flushed(struct memory *memory, uint64_t index)
             version_became_clean(memory, version);
     }
     evict(memory, memory->use_count);
-}
-
-uint64_t memory_flushed_index(const struct memory *memory)
-{
-    return memory->flushed;
 }
 
 /* Take one row of a load (is_absent: its absence) as what was flushed, unless memory knows better.
@@ -327,14 +259,14 @@ static bool load_one(struct memory *memory, enum row_table table, struct bytes k
             memory_row_forget(memory, row);
         return false;
     }
-    return is_absent || memory_row_list(memory, row);
+    return is_absent || !is_in_order(table) || memory_row_list(memory, row);
 }
 
 static bool load_range(struct memory *memory, const struct memory_missing *missing,
                        struct bytes covered_end)
 {
     struct bytes end = covered_end.size > 0 ? covered_end : missing->end;
-    if (!key_is_before_end(missing->begin, end))
+    if (!is_in_order(missing->table) || !key_is_before_end(missing->begin, end))
         return true;
     if (!ranges_add(&memory->ranges[missing->table], missing->begin, end, ++memory->use_count))
         return false;
@@ -346,6 +278,7 @@ enum pawl_error memory_loaded(struct memory *memory, uint64_t label,
                               const struct memory_missing *missing, const struct row *rows,
                               size_t row_count, struct bytes covered_end)
 {
+    assert(table_place(missing->table) != PLACE_STORE); /* no decision reads it */
     if (label < memory->forgotten)
         return PAWL_E_STALE;
     uint64_t used_before = memory->use_count;

@@ -1,5 +1,5 @@
-/* Rows in memory, over the store: clean copies, the window (committed, not flushed) and the head
- * (the leader's own entries, not committed).
+/* The leader's rows in memory, over the store: clean copies, the window (committed, not flushed)
+ * and the head (its own entries, not committed). Who does not lead decides nothing and keeps none.
  *
  * 1. Every version of a row carries the index that wrote it. Committing is a moved mark,
  *    dropping the head removes versions above it, a flush makes the newest version up to G a
@@ -9,8 +9,11 @@
  * 3. Absence is known inside covered ranges and for keys that were loaded or deleted one by one.
  * 4. A load is labelled with the index of its snapshot; one that is older than what memory has
  *    forgotten is refused.
- * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; those of the
- *    journal, which no decision reads, at once. Window and head never are.
+ * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first. Window and head never
+ *    are.
+ * 6. table_place.h says of each table whether it is here at all, found by whole keys only, or in
+ *    order. Only the last kind knows covered ranges and can be scanned; a scan of another table is
+ *    always PAWL_E_NOT_LOADED.
  *
  * One thread: the replica loop. No I/O. One struct per partition.
  */
@@ -24,14 +27,16 @@ struct memory;
 
 struct memory_options {
     size_t clean_bytes_max; /* keys, values and bookkeeping of clean copies */
-    uint64_t flushed_index; /* of the store at start */
-    bool is_store_empty;    /* a new store: every absence is known */
     uint64_t hash_seed; /* secret where strangers choose keys; decides nothing that can be seen */
 };
 
-/* NULL: no memory. */
+/* Over a store that was never flushed; memory_reset says otherwise. NULL: no memory. */
 struct memory *memory_new(const struct memory_options *options);
 void memory_free(struct memory *memory);
+/* Forget everything; the store has everything up to flushed_index, and no more was committed as far
+ * as memory knows. When that is 0 the store is empty, and every absence is known. PAWL_E_NO_MEMORY:
+ * end the process. */
+MUST_USE enum pawl_error memory_reset(struct memory *memory, uint64_t flushed_index);
 
 /* Change the bound of clean copies; takes effect with the next flush or load. */
 void memory_clean_bound(struct memory *memory, size_t clean_bytes_max);
@@ -57,10 +62,10 @@ struct memory_reader {
 };
 struct view memory_view(struct memory_reader *reader);
 
-/* One entry's writes, all at its index; indexes rise. A leader writes them as head when it appends
- * (index > committed), a follower when it commits (then memory_commit). Values are copied.
- * PAWL_E_INVALID: a table or key that cannot be; nothing is written. PAWL_E_NO_MEMORY: end the
- * process. */
+/* One entry's writes, all at its index; indexes rise. A leader writes its own as head when it
+ * appends (index > committed), what it inherits when that is committed (then memory_commit). Values
+ * are copied. PAWL_E_INVALID: a table or key that cannot be; nothing is written. PAWL_E_NO_MEMORY:
+ * end the process. */
 MUST_USE enum pawl_error memory_write(struct memory *memory, uint64_t index,
                                       const struct row_write *writes, size_t write_count);
 /* Versions up to index are committed: window. */
@@ -68,16 +73,8 @@ void memory_commit(struct memory *memory, uint64_t index);
 /* Remove every version above the committed index. */
 void memory_drop_head(struct memory *memory);
 
-/* The net change of the window up to index (<= committed): the newest version <= index of every
- * dirty row, ascending by (table, key), rows born and dead inside the window left out. Copied into
- * the arena, so that another thread may write it out. One flush at a time: the next seal comes
- * after memory_flushed, or after a flush that wrote nothing. PAWL_E_NO_MEMORY: the arena is full;
- * seal a smaller index. */
-MUST_USE enum pawl_error memory_seal(struct memory *memory, uint64_t index, struct arena *arena,
-                                     struct row_write **writes_out, size_t *count_out);
 /* The store now has everything up to index: those versions become clean copies. */
 void memory_flushed(struct memory *memory, uint64_t index);
-uint64_t memory_flushed_index(const struct memory *memory);
 
 /* The outcome of loading `missing` from a snapshot as of label: rows found in the range (for a key:
  * one or none). covered_end: up to where the range was read whole (exclusive; size 0: to its end);

@@ -1,6 +1,7 @@
 #include <assert.h>
 
 #include "node/store/memory_rows.h"
+#include "node/store/table_place.h"
 #include "proto/limits.h"
 
 struct totals {
@@ -36,7 +37,7 @@ static void versions_check(const struct memory *memory, const struct memory_row 
 /* A row outside the tree has nothing to show at any level. */
 static void listing_check(const struct memory *memory, const struct memory_row *row)
 {
-    if (row->is_listed)
+    if (row->is_listed || table_place((enum row_table)row->table) != PLACE_IN_ORDER)
         return;
     const struct memory_version *at = row->newest;
     for (; at != NULL && at->index > memory->committed; at = at->older)
@@ -48,6 +49,7 @@ static void row_check(const struct memory *memory, const struct memory_row *row,
                       struct totals *totals)
 {
     assert(row->table < TABLE_COUNT);
+    assert(table_place((enum row_table)row->table) != PLACE_STORE);
     assert(memory_row_find(memory, row->table, memory_row_key(row)) == row);
     assert(row->is_clean == (row->newest->index <= memory->flushed));
     versions_check(memory, row, totals);
@@ -91,6 +93,8 @@ static void tables_check(const struct memory *memory, const struct totals *total
         listed_count += row_tree_check(&memory->trees[table]);
         ranges_check(&memory->ranges[table]);
         assert(memory->ranges[table].count <= MEMORY_RANGES_MAX);
+        if (table_place((enum row_table)table) != PLACE_IN_ORDER)
+            assert(memory->trees[table].root == NULL && memory->ranges[table].count == 0);
     }
     assert(listed_count == totals->listed_count);
 }

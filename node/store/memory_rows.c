@@ -3,26 +3,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "node/store/row_hash.h"
+
 /* What a row takes besides itself: its places in the tree and among the buckets. */
 enum { INDEX_BYTES = 32 };
-
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    return hash ^ (hash >> 29);
-}
-
-static uint64_t hash_of(uint64_t seed, enum row_table table, struct bytes key)
-{
-    uint64_t hash = mix(seed, (uint64_t)table << 32 | key.size);
-    size_t at = 0;
-    for (; at + 8 <= key.size; at += 8)
-        hash = mix(hash, le64_get(key.data + at));
-    uint8_t rest[8] = {0};
-    memcpy(rest, key.data + at, key.size - at);
-    hash = mix(hash, le64_get(rest));
-    return mix(hash, seed);
-}
 
 static struct memory_row **bucket_of(const struct memory *memory, uint64_t hash)
 {
@@ -107,7 +91,8 @@ const struct memory_version *memory_version_at(const struct memory *memory,
 struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
                                    struct bytes key)
 {
-    return bucket_find(memory, hash_of(memory->options.hash_seed, table, key), table, key);
+    return bucket_find(memory, row_hash(memory->options.hash_seed, (uint8_t)table, key), table,
+                       key);
 }
 
 /* A row with its key and its nest. */
@@ -146,7 +131,7 @@ static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row
 struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
                                      size_t value_bytes)
 {
-    uint64_t hash = hash_of(memory->options.hash_seed, table, key);
+    uint64_t hash = row_hash(memory->options.hash_seed, (uint8_t)table, key);
     struct memory_row *row = bucket_find(memory, hash, table, key);
     return row != NULL ? row : row_new(memory, hash, table, key, value_bytes);
 }

@@ -6,9 +6,9 @@
  *    clean stands in the queue of dirty versions, ascending by index.
  * 3. A row comes with a nest, the place of its first version: most rows never have more than one
  *    at a time.
- * 4. A row outside its table's tree (is_listed false) is deleted at every level that can be
- *    read, so scans lose nothing; they take rows deleted for good out of the tree as they meet
- *    them.
+ * 4. Only tables that are in order have rows in a tree. One that is outside it (is_listed false) is
+ *    deleted at every level that can be read, so scans lose nothing; they take rows deleted for
+ *    good out of the tree as they meet them.
  *
  * Only the files of memory include this.
  */

@@ -164,7 +164,7 @@ static void boot(struct single *single, const struct replica_restored *restored)
 
 void single_begin(struct single *single)
 {
-    const struct replica_restored restored = {.is_store_empty = true};
+    const struct replica_restored restored = {.is_vote_withheld = false};
     *single = (struct single){.now_us = 1000000,
                               .wall_us = 1700000000000000,
                               .free_bytes = (uint64_t)1 << 40,

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "node/store/net_change.h"
 #include "raft/raft.h"
 #include "tests/sim/must.h"
 #include "tests/sim/sim.h"
@@ -143,6 +144,14 @@ static void apply(struct chain *chain, struct sim *sim, uint64_t index, const st
     for (size_t i = 1; i < entry->write_count; i++)
         if (write_order(&writes[i - 1], &writes[i]) == 0)
             sim_fail(sim, "rows", "entry %llu writes one row twice, in table %u", (ull)index,
+                     (unsigned)writes[i].table);
+    const struct rows_port *port = &chain->port;
+    struct rows_snapshot *before = chain_snapshot(chain, index - 1);
+    struct bytes value;
+    for (size_t i = 0; i < entry->write_count; i++)
+        if (writes[i].is_new && port->get(port->self, before, (enum row_table)writes[i].table,
+                                          writes[i].key, &value) == PAWL_OK)
+            sim_fail(sim, "rows", "entry %llu calls a row of table %u new that is not", (ull)index,
                      (unsigned)writes[i].table);
     if (sim_has_failed(sim))
         return;
@@ -461,7 +470,24 @@ static bool rows_equal(const struct row *left, size_t left_count, const struct r
     return true;
 }
 
-/* What a replica knows of a table must be what the chain says. */
+/* A row that a leader's memory finds by its key must be what the chain says. */
+static void rows_match(struct sim *sim, const struct sim_node *node, const struct view *view,
+                       enum row_table table, const struct row *told, size_t told_count)
+{
+    for (size_t i = 0; i < told_count; i++) {
+        struct bytes value;
+        enum pawl_error error = view->get(view->self, table, told[i].key, &value);
+        if (error != PAWL_E_NOT_LOADED &&
+            (error != PAWL_OK || !bytes_equal(value, told[i].value))) {
+            sim_fail(sim, "rows",
+                     "node %u holds another row of table %d in memory than the log says",
+                     number(node), (int)table);
+            return;
+        }
+    }
+}
+
+/* What a leader knows of a table must be what the chain says. */
 static void memory_matches(struct chain *chain, struct sim *sim, struct sim_node *node,
                            enum row_table table)
 {
@@ -472,15 +498,66 @@ static void memory_matches(struct chain *chain, struct sim *sim, struct sim_node
     arena_reset(&chain->arena);
     const struct view view = replica_committed_view(node->replica, &reader);
     const struct bytes all = {NULL, 0};
-    if (view.scan(view.self, table, all, all, ROWS_MAX, held, &held_count) != PAWL_OK)
-        return;
     const uint64_t index = replica_status(node->replica).applied_index;
     enum pawl_error error = chain->port.scan(chain->port.self, chain_snapshot(chain, index), table,
                                              all, all, false, ROWS_MAX, told, &told_count);
     assert(error == PAWL_OK);
+    rows_match(sim, node, &view, table, told, told_count);
+    if (view.scan(view.self, table, all, all, ROWS_MAX, held, &held_count) != PAWL_OK)
+        return;
     if (!rows_equal(held, held_count, told, told_count))
         sim_fail(sim, "rows", "node %u holds other rows of table %d in memory than the log says",
                  number(node), (int)table);
+}
+
+static struct entry *window_entries(struct chain *chain, const struct sim_node *node,
+                                    size_t *count_out)
+{
+    size_t count, entry_count = 0;
+    const struct bytes *payloads = replica_window(node->replica, &chain->arena, &count);
+    struct entry *entries = arena_array(&chain->arena, count, sizeof *entries);
+    assert(payloads != NULL && entries != NULL);
+    for (size_t i = 0; i < count; i++) {
+        enum pawl_error error = PAWL_OK;
+        if (payloads[i].size > 0)
+            error = entry_decode(payloads[i], &chain->arena, &entries[entry_count++]);
+        assert(error == PAWL_OK);
+    }
+    *count_out = entry_count;
+    return entries;
+}
+
+/* A replica's store with its window's net change over it must be what the chain says. Not while a
+ * flush is done that the loop has not heard of. */
+static void window_matches(struct chain *chain, struct sim *sim, struct sim_node *node)
+{
+    const struct replica_status status = replica_status(node->replica);
+    if (store_index(node) != status.flushed_index)
+        return;
+    struct rows_map *rows = rows_map_clone(node->rows);
+    assert(rows != NULL);
+    const struct rows_port port = rows_map_port(rows);
+    struct rows_sum sums[TABLE_COUNT];
+    struct row_write *writes;
+    size_t entry_count, write_count;
+    arena_reset(&chain->arena);
+    const struct entry *entries = window_entries(chain, node, &entry_count);
+    enum pawl_error error =
+        net_change_of(entries, entry_count, 1, &chain->arena, &writes, &write_count);
+    assert(error == PAWL_OK);
+    const struct rows_mark mark = {.index = status.applied_index};
+    error = port.flush(port.self, 0, &mark, writes, write_count, NULL);
+    assert(error == PAWL_OK);
+    error = port.sums(port.self, 0, sums);
+    assert(error == PAWL_OK);
+    rows_map_free(rows);
+    const struct chain_entry *told = &chain->entries[status.applied_index];
+    for (int table = 0; table < TABLE_COUNT; table++)
+        if (memcmp(&sums[table], &told->sums[table], sizeof sums[table]) != 0) {
+            sim_fail(sim, "rows", "store and window of node %u make another table %d than the log",
+                     number(node), table);
+            return;
+        }
 }
 
 void chain_check(struct chain *chain, struct sim *sim)
@@ -490,7 +567,9 @@ void chain_check(struct chain *chain, struct sim *sim)
         if (!node->is_up)
             continue;
         replica_check(node->replica);
-        for (int table = 0; table < TABLE_COUNT && !sim_has_failed(sim); table++)
+        window_matches(chain, sim, node);
+        const bool leads = raft_role(replica_raft(node->replica)) == RAFT_LEADER;
+        for (int table = 0; leads && table < TABLE_COUNT && !sim_has_failed(sim); table++)
             memory_matches(chain, sim, node, (enum row_table)table);
         for (uint32_t b = a + 1; b < sim->plan.node_count; b++)
             if (sim->nodes[b].is_up)

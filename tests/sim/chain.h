@@ -8,8 +8,9 @@
  *   commit                 never moves back in a life; a store never moves back at all
  *   promises               what a node has acknowledged or voted, it still knows in its next life
  *   rows                   a store flushed up to an index is exactly the chain applied up to that
- * index, and what a replica holds in memory does not differ from it clock                  the
- * cluster's clock in the entries never runs back
+ *                          index, the window over it is the chain up to the applied index, and what
+ *                          a leader holds in memory does not differ from it
+ *   clock                  the cluster's clock in the entries never runs back
  *
  * The chain applies each entry to rows of its own and keeps a snapshot of every index, so that any
  * answer can be compared with what was true as of its index.

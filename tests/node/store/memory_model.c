@@ -6,12 +6,15 @@
 
 #include <cmocka.h>
 
+#include "node/store/net_change.h"
+#include "node/store/table_place.h"
+
 static const struct bytes no_bytes = {NULL, 0};
 
-/* The journal is among them: it is evicted as soon as it is flushed. */
+/* One of each place: in order, by key, and not in memory at all. */
 static enum row_table table_of(size_t table)
 {
-    static const enum row_table tables[MODEL_TABLES] = {TABLE_STEP, TABLE_READY, TABLE_JOURNAL};
+    static const enum row_table tables[MODEL_TABLES] = {TABLE_WORKFLOW, TABLE_STEP, TABLE_JOURNAL};
     return tables[table];
 }
 
@@ -118,12 +121,11 @@ static void store_check(struct model *model)
     model->rows.snapshot_close(model->rows.self, snapshot);
 }
 
-static void memory_begin(struct model *model, bool is_store_empty)
+static void memory_begin(struct model *model)
 {
-    model->options.flushed_index = model->flushed;
-    model->options.is_store_empty = is_store_empty;
     model->memory = memory_new(&model->options);
     assert_non_null(model->memory);
+    assert_int_equal(memory_reset(model->memory, model->flushed), PAWL_OK);
 }
 
 /* A store with something in it before memory begins. */
@@ -158,7 +160,7 @@ void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool
     model->rows = rows_map_port(model->map);
     if (!is_store_empty)
         store_fill(model);
-    memory_begin(model, is_store_empty);
+    memory_begin(model);
 }
 
 static void snapshot_drop(struct model *model, size_t at)
@@ -206,9 +208,11 @@ static void step_write(struct model *model)
         size_t table;
         struct model_key *key = key_any(model, &table);
         change_draw(model, index, &changes[i]);
+        changes[i].is_new = key_at(key, index - 1) == NULL && random_chance(&model->random, 700000);
         key_change(model, key, &changes[i]);
         writes[i] = (struct row_write){.table = (uint8_t)table_of(table),
                                        .is_deleted = changes[i].is_deleted,
+                                       .is_new = changes[i].is_new,
                                        .key = model_key_bytes(key),
                                        .value = change_value(&changes[i])};
     }
@@ -240,14 +244,44 @@ static int write_order(const struct row_write *a, const struct row_write *b)
     return a->table != b->table ? (int)a->table - (int)b->table : bytes_compare(a->key, b->key);
 }
 
+static struct row_write change_write(size_t table, const struct model_key *key,
+                                     const struct model_change *change)
+{
+    return (struct row_write){.table = (uint8_t)table_of(table),
+                              .is_deleted = change->is_deleted,
+                              .is_new = change->is_new,
+                              .key = model_key_bytes(key),
+                              .value = change_value(change)};
+}
+
+/* What was written at index, as an entry. */
+static struct entry entry_at(const struct model *model, uint64_t index, struct arena *arena)
+{
+    struct entry entry = {.writes =
+                              arena_array(arena, MODEL_TABLES * MODEL_KEYS, sizeof *entry.writes)};
+    assert_non_null(entry.writes);
+    for (size_t table = 0; table < MODEL_TABLES; table++)
+        for (size_t i = 0; i < MODEL_KEYS; i++) {
+            const struct model_key *key = &model->keys[table][i];
+            for (size_t k = 0; k < key->change_count; k++)
+                if (key->changes[k].index == index)
+                    entry.writes[entry.write_count++] = change_write(table, key, &key->changes[k]);
+        }
+    return entry;
+}
+
 static void step_seal(struct model *model)
 {
     if (model->sealed_index != 0 || model->committed == 0)
         return;
     uint64_t index = random_between(&model->random, model->flushed, model->committed);
     arena_reset(&model->sealed_arena);
-    assert_int_equal(memory_seal(model->memory, index, &model->sealed_arena, &model->sealed,
-                                 &model->sealed_count),
+    const size_t count = (size_t)(index - model->flushed);
+    struct entry *entries = arena_array(&model->sealed_arena, count, sizeof *entries);
+    for (size_t i = 0; i < count; i++)
+        entries[i] = entry_at(model, model->flushed + 1 + i, &model->sealed_arena);
+    assert_int_equal(net_change_of(entries, count, model->options.hash_seed, &model->sealed_arena,
+                                   &model->sealed, &model->sealed_count),
                      PAWL_OK);
     for (size_t i = 1; i < model->sealed_count; i++)
         assert_true(write_order(&model->sealed[i - 1], &model->sealed[i]) < 0);
@@ -288,7 +322,19 @@ static void step_flushed(struct model *model)
     model->evicted_count += row_count - figures.row_count;
 }
 
-/* What is flushed stays; what was committed is replayed; the head is gone. */
+/* What was committed is replayed; the head is gone. */
+static void replay(struct model *model)
+{
+    step_drop_head(model);
+    for (uint64_t index = model->flushed + 1; index <= model->committed; index++) {
+        const struct entry entry = entry_at(model, index, &model->arena);
+        assert_int_equal(memory_write(model->memory, index, entry.writes, entry.write_count),
+                         PAWL_OK);
+    }
+    memory_commit(model->memory, model->committed);
+}
+
+/* What is flushed stays. */
 static void step_restart(struct model *model)
 {
     memory_free(model->memory);
@@ -300,27 +346,17 @@ static void step_restart(struct model *model)
         snapshot_drop(model, i);
     model->sealed_index = 0;
     model->is_sealed_written = false;
-    memory_begin(model, model->flushed == 0);
-    for (uint64_t index = model->flushed + 1; index <= model->committed; index++) {
-        for (size_t table = 0; table < MODEL_TABLES; table++) {
-            for (size_t i = 0; i < MODEL_KEYS; i++) {
-                const struct model_key *key = &model->keys[table][i];
-                for (size_t k = 0; k < key->change_count; k++) {
-                    const struct model_change *change = &key->changes[k];
-                    if (change->index != index)
-                        continue;
-                    struct row_write write = {.table = (uint8_t)table_of(table),
-                                              .is_deleted = change->is_deleted,
-                                              .key = model_key_bytes(key),
-                                              .value = change_value(change)};
-                    assert_int_equal(memory_write(model->memory, index, &write, 1), PAWL_OK);
-                }
-            }
-        }
-        memory_commit(model->memory, index);
-    }
-    memory_commit(model->memory, model->committed);
-    step_drop_head(model);
+    memory_begin(model);
+    replay(model);
+}
+
+/* The role is lost and won again, whatever flush and whatever loads are under way. */
+static void step_new_leader(struct model *model)
+{
+    if (model->is_role_kept)
+        return;
+    assert_int_equal(memory_reset(model->memory, model->flushed), PAWL_OK);
+    replay(model);
 }
 
 static uint64_t level_index(const struct model *model, enum memory_level level)
@@ -361,6 +397,8 @@ static enum pawl_error load(struct model *model, struct rows_snapshot *snapshot,
 /* From an old snapshot, sometimes; and then from a new one, which must do. */
 static void load_missing(struct model *model, const struct memory_missing *missing)
 {
+    if (table_place(missing->table) == PLACE_STORE)
+        return; /* no decision reads it */
     size_t row_max = (size_t)random_between(&model->random, 1, MODEL_KEYS);
     struct rows_snapshot *old = model->snapshots[random_below(&model->random, MODEL_SNAPSHOTS)];
     if (old != NULL && random_chance(&model->random, 700000)) {
@@ -493,9 +531,9 @@ static const struct {
     unsigned weight;
     void (*step)(struct model *model);
 } steps[] = {
-    {30, step_get},     {20, step_scan},        {20, step_write},  {10, step_commit},
-    {3, step_seal},     {3, step_store},        {3, step_flushed}, {1, step_drop_head},
-    {2, step_snapshot}, {2, step_load_unasked},
+    {30, step_get},     {20, step_scan},        {20, step_write},     {10, step_commit},
+    {3, step_seal},     {3, step_store},        {3, step_flushed},    {1, step_drop_head},
+    {2, step_snapshot}, {2, step_load_unasked}, {1, step_new_leader},
 };
 
 void model_step(struct model *model)

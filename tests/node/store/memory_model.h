@@ -23,6 +23,7 @@ enum {
 struct model_change {
     uint64_t index;
     bool is_deleted;
+    bool is_new;
     uint8_t size;
     uint8_t value[24];
 };
@@ -41,7 +42,7 @@ struct model {
     struct rows_map *map;
     struct rows_port rows;
     struct model_key keys[MODEL_TABLES][MODEL_KEYS]; /* ascending */
-    size_t table_count; /* how many tables the steps use; the last one is the journal */
+    size_t table_count; /* how many tables the steps use; the first one is in order */
     uint64_t flushed, committed, written;
     struct arena arena; /* of one step */
     struct arena sealed_arena;
@@ -52,6 +53,7 @@ struct model {
     struct rows_snapshot *snapshots[MODEL_SNAPSHOTS];
     size_t missed_count, stale_count, evicted_count;
     uint32_t restarts_per_million; /* steps */
+    bool is_role_kept;
 };
 
 void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool is_store_empty);
