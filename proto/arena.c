@@ -28,7 +28,8 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
     return chunk;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* size bytes of any content. */
+static inline void *arena_take(struct arena *arena, size_t size)
 {
     const size_t align = alignof(max_align_t);
     const size_t limit = arena->limit != 0 ? arena->limit : ARENA_BYTES_MAX;
@@ -45,7 +46,14 @@ void *arena_alloc(struct arena *arena, size_t size)
     void *at = chunk->memory + chunk->used;
     chunk->used += size;
     arena->used += size;
-    memset(at, 0, size);
+    return at;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *at = arena_take(arena, size);
+    if (at != NULL)
+        memset(at, 0, size);
     return at;
 }
 
@@ -60,7 +68,7 @@ struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 {
     if (bytes.size == 0)
         return (struct bytes){NULL, 0};
-    uint8_t *copy = arena_alloc(arena, bytes.size);
+    uint8_t *copy = arena_take(arena, bytes.size);
     if (copy == NULL)
         return (struct bytes){NULL, 0};
     memcpy(copy, bytes.data, bytes.size);
@@ -69,21 +77,31 @@ struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 
 char *arena_string(struct arena *arena, struct bytes bytes)
 {
-    char *text = arena_alloc(arena, bytes.size + 1);
-    if (text != NULL && bytes.size > 0)
+    char *text = arena_take(arena, bytes.size + 1);
+    if (text == NULL)
+        return NULL;
+    if (bytes.size > 0)
         memcpy(text, bytes.data, bytes.size);
+    text[bytes.size] = '\0';
     return text;
 }
 
+/* Give the chunks back but one: the newest, which is the largest, of those that may be kept. */
 void arena_reset(struct arena *arena)
 {
-    while (arena->chunks != NULL && arena->chunks->next != NULL) {
-        struct arena_chunk *newest = arena->chunks;
-        arena->chunks = newest->next;
-        free(newest);
+    struct arena_chunk *kept = NULL;
+    for (struct arena_chunk *chunk = arena->chunks, *older; chunk != NULL; chunk = older) {
+        older = chunk->next;
+        if (kept == NULL && chunk->size <= ARENA_KEPT_BYTES_MAX)
+            kept = chunk;
+        else
+            free(chunk);
     }
-    if (arena->chunks != NULL)
-        arena->chunks->used = 0;
+    if (kept != NULL) {
+        kept->next = NULL;
+        kept->used = 0;
+    }
+    arena->chunks = kept;
     arena->used = 0;
 }
 

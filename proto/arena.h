@@ -3,7 +3,8 @@
  * 1. An allocation lives until arena_reset or arena_done; nothing in it is freed alone.
  * 2. arena_alloc returns zeroed memory, aligned for any type, or NULL past the limit or out of
  *    memory.
- * 3. A reset keeps the first chunk, so a loop of commands allocates nothing in its steady state.
+ * 3. Each chunk is twice the one before it, and a reset keeps the largest up to
+ *    ARENA_KEPT_BYTES_MAX: a loop of commands allocates nothing in its steady state.
  */
 #ifndef PAWL_PROTO_ARENA_H
 #define PAWL_PROTO_ARENA_H

@@ -36,27 +36,17 @@ static bool buffer_grow(struct buffer *buffer, size_t needed)
     return true;
 }
 
-uint8_t *buffer_extend(struct buffer *buffer, size_t size)
+uint8_t *buffer_extend_slowly(struct buffer *buffer, size_t size)
 {
     if (buffer->is_failed)
         return NULL;
-    if (size > SIZE_MAX / 4 ||
-        (buffer->size + size > buffer->capacity && !buffer_grow(buffer, buffer->size + size))) {
+    if (size > SIZE_MAX / 4 || !buffer_grow(buffer, buffer->size + size)) {
         buffer->is_failed = true;
         return NULL;
     }
     uint8_t *at = buffer->data + buffer->size;
     buffer->size += size;
     return at;
-}
-
-void buffer_append(struct buffer *buffer, const void *data, size_t size)
-{
-    if (size == 0)
-        return;
-    uint8_t *at = buffer_extend(buffer, size);
-    if (at != NULL)
-        memcpy(at, data, size);
 }
 
 void id128_format(struct id128 id, char text_out[37])

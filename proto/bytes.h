@@ -70,10 +70,26 @@ struct buffer {
 void buffer_done(struct buffer *buffer);
 /* Forget the content, keep the memory. */
 void buffer_reset(struct buffer *buffer);
-/* Append; on failure nothing is appended and is_failed is set. */
-void buffer_append(struct buffer *buffer, const void *data, size_t size);
+/* Inside buffer_extend: what has no room yet. */
+uint8_t *buffer_extend_slowly(struct buffer *buffer, size_t size);
 /* Room for size more bytes at the end, which count as content at once; NULL on failure. */
-uint8_t *buffer_extend(struct buffer *buffer, size_t size);
+static inline uint8_t *buffer_extend(struct buffer *buffer, size_t size)
+{
+    if (buffer->is_failed || size > buffer->capacity - buffer->size)
+        return buffer_extend_slowly(buffer, size);
+    uint8_t *at = buffer->data + buffer->size;
+    buffer->size += size;
+    return at;
+}
+
+/* Append; on failure nothing is appended and is_failed is set. */
+static inline void buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    uint8_t *at = size > 0 ? buffer_extend(buffer, size) : NULL;
+    if (at != NULL)
+        memcpy(at, data, size);
+}
+
 static inline struct bytes buffer_bytes(const struct buffer *buffer)
 {
     return (struct bytes){buffer->data, buffer->size};

@@ -26,25 +26,34 @@ static enum pawl_error fail(const struct decoder *decoder, const struct field *f
     return diag_fail(decoder->diag, error, "%s.%s: %s", decoder->schema->name, field->name, what);
 }
 
-static enum pawl_error head_take(struct decoder *decoder, const struct field *field,
-                                 enum value_kind kind, const char *what,
-                                 struct value_head *head_out)
+static inline enum pawl_error head_take(struct decoder *decoder, const struct field *field,
+                                        enum value_kind kind, const char *what,
+                                        struct value_head *head_out)
 {
     if (head_next(&decoder->cursor, head_out) != PAWL_OK || head_out->kind != kind)
         return fail(decoder, field, PAWL_E_INVALID, what);
     return PAWL_OK;
 }
 
-static enum pawl_error unsigned_take(struct decoder *decoder, const struct field *field,
-                                     uint64_t max, uint64_t *number_out)
+static enum pawl_error unsigned_take_wide(struct decoder *decoder, const struct field *field,
+                                          uint64_t max, uint64_t *number_out)
 {
-    struct value_head head;
-    if (head_next(&decoder->cursor, &head) != PAWL_OK ||
-        !(head.kind == VALUE_UNSIGNED || (head.kind == VALUE_INTEGER && head.integer >= 0)))
+    uint64_t number;
+    if (head_next_unsigned(&decoder->cursor, &number) != PAWL_OK)
         return fail(decoder, field, PAWL_E_INVALID, "expected an unsigned integer");
-    if (head.unsigned_integer > max)
+    if (number > max)
         return fail(decoder, field, PAWL_E_INVALID, "the number is too large");
-    *number_out = head.unsigned_integer;
+    *number_out = number;
+    return PAWL_OK;
+}
+
+/* max: one of a type's, so what one byte says is never above it. */
+static inline enum pawl_error unsigned_take(struct decoder *decoder, const struct field *field,
+                                            uint64_t max, uint64_t *number_out)
+{
+    if (decoder->cursor.at == decoder->cursor.end || *decoder->cursor.at >= 0x80)
+        return unsigned_take_wide(decoder, field, max, number_out);
+    *number_out = *decoder->cursor.at++;
     return PAWL_OK;
 }
 
@@ -155,8 +164,16 @@ static enum pawl_error element_decode(struct decoder *decoder, const struct fiel
     return PAWL_E_INTERNAL;
 }
 
-static enum pawl_error list_decode(struct decoder *decoder, const struct field *field,
-                                   struct list *list)
+/* What a field consists of in the struct: one element, or those of its list. */
+struct elements {
+    uint8_t *at;
+    size_t count;
+    size_t element_bytes;
+};
+
+/* The head of the list at `at`, and zeroed room for its elements. */
+static enum pawl_error list_take(struct decoder *decoder, const struct field *field, void *at,
+                                 struct elements *elements_out)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_ARRAY, "expected a list", &head));
@@ -168,75 +185,85 @@ static enum pawl_error list_decode(struct decoder *decoder, const struct field *
     uint8_t *elements = arena_array(decoder->arena, head.count, element_bytes);
     if (elements == NULL)
         return fail(decoder, field, PAWL_E_NO_MEMORY, "no memory for the list");
-    for (uint32_t i = 0; i < head.count; i++)
-        TRY(element_decode(decoder, field, elements + i * element_bytes));
-    *list = (struct list){elements, head.count};
-    return PAWL_OK;
-}
-
-static size_t field_search(const struct schema *schema, uint64_t key)
-{
-    size_t i = 0;
-    while (i < schema->field_count && schema->fields[i].key != key)
-        i++;
-    return i;
-}
-
-/* The index of a key; field_count when the schema does not know it. hint: where it usually is. */
-static inline size_t field_find(const struct schema *schema, uint64_t key, size_t hint)
-{
-    while (hint < schema->field_count && schema->fields[hint].key < key)
-        hint++;
-    if (hint < schema->field_count && schema->fields[hint].key == key)
-        return hint;
-    return field_search(schema, key);
-}
-
-static inline enum pawl_error key_take(struct decoder *decoder, uint64_t *key_out)
-{
-    if (decoder->cursor.at == decoder->cursor.end || *decoder->cursor.at >= 0x80)
-        return unsigned_take(decoder, NULL, UINT64_MAX, key_out);
-    *key_out = *decoder->cursor.at++;
+    *(struct list *)at = (struct list){elements, head.count};
+    *elements_out = (struct elements){elements, head.count, element_bytes};
     return PAWL_OK;
 }
 
 static enum pawl_error field_decode(struct decoder *decoder, const struct field *field,
                                     uint8_t *message)
 {
-    void *at = message + field->offset;
-    return field->is_list ? list_decode(decoder, field, at) : element_decode(decoder, field, at);
+    struct elements elements = {.at = message + field->offset, .count = 1};
+    if (field->is_list) {
+        elements.count = 0;
+        TRY(list_take(decoder, field, message + field->offset, &elements));
+    }
+    for (; elements.count > 0; elements.count--, elements.at += elements.element_bytes)
+        TRY(element_decode(decoder, field, elements.at));
+    return PAWL_OK;
+}
+
+/* Where the decoder is among the fields of a schema: each that it has passed was seen, or was not
+ * needed, or is missing so far. A bit stands for a field, by its place in the schema. */
+struct progress {
+    const struct field *field;
+    uint64_t bit; /* of field */
+    uint64_t seen, missing;
+};
+
+static inline void progress_move(struct progress *progress, const struct field *end, uint64_t key)
+{
+    for (; progress->field != end && progress->field->key < key; progress->field++) {
+        progress->missing |= progress->field->is_required ? progress->bit : 0;
+        progress->bit <<= 1;
+    }
+}
+
+/* The field with this key, NULL: the schema knows none. Begins again when keys are out of order. */
+static inline const struct field *progress_find(struct progress *progress,
+                                                const struct schema *schema, uint64_t key)
+{
+    const struct field *end = schema->fields + schema->field_count;
+    if (progress->field > schema->fields && progress->field[-1].key >= key) {
+        progress->field = schema->fields;
+        progress->bit = 1;
+    }
+    progress_move(progress, end, key);
+    return progress->field != end && progress->field->key == key ? progress->field : NULL;
 }
 
 static enum pawl_error required_check(const struct decoder *decoder, const struct schema *schema,
-                                      uint64_t seen)
+                                      struct progress *progress)
 {
-    for (size_t i = 0; i < schema->field_count; i++)
-        if (schema->fields[i].is_required && (seen >> i & 1) == 0)
-            return fail(decoder, &schema->fields[i], PAWL_E_INVALID, "missing");
-    return PAWL_OK;
+    progress_move(progress, schema->fields + schema->field_count, UINT64_MAX);
+    const uint64_t missing = progress->missing & ~progress->seen;
+    if (missing == 0)
+        return PAWL_OK;
+    size_t first = 0;
+    while ((missing >> first & 1) == 0)
+        first++;
+    return fail(decoder, &schema->fields[first], PAWL_E_INVALID, "missing");
 }
 
 static enum pawl_error fields_decode(struct decoder *decoder, const struct schema *schema,
                                      uint32_t pair_count, uint8_t *message)
 {
-    uint64_t seen = 0;
-    size_t hint = 0;
+    struct progress progress = {.field = schema->fields, .bit = 1};
     for (uint32_t i = 0; i < pair_count; i++) {
         uint64_t key;
-        TRY(key_take(decoder, &key));
-        const size_t index = field_find(schema, key, hint);
-        if (index == schema->field_count) {
+        TRY(unsigned_take(decoder, NULL, UINT64_MAX, &key));
+        const struct field *field = progress_find(&progress, schema, key);
+        if (field == NULL) {
             if (value_skip(&decoder->cursor) != PAWL_OK)
                 return fail(decoder, NULL, PAWL_E_INVALID, "cut short");
             continue;
         }
-        if ((seen >> index & 1) != 0)
-            return fail(decoder, &schema->fields[index], PAWL_E_INVALID, "given twice");
-        TRY(field_decode(decoder, &schema->fields[index], message));
-        seen |= (uint64_t)1 << index;
-        hint = index + 1;
+        if ((progress.seen & progress.bit) != 0)
+            return fail(decoder, field, PAWL_E_INVALID, "given twice");
+        TRY(field_decode(decoder, field, message));
+        progress.seen |= progress.bit;
     }
-    return required_check(decoder, schema, seen);
+    return required_check(decoder, schema, &progress);
 }
 
 static enum pawl_error message_decode(struct decoder *decoder, const struct schema *schema,

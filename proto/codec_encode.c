@@ -4,6 +4,7 @@
 
 #include "proto/codec.h"
 #include "proto/codec_field.h"
+#include "proto/pack_at.h"
 
 static bool message_is_zero(const struct schema *schema, const uint8_t *message);
 
@@ -17,7 +18,7 @@ static const struct bytes *bytes_at(const void *at)
     return at;
 }
 
-static bool element_is_zero(const struct field *field, const void *at)
+static inline bool element_is_zero(const struct field *field, const void *at)
 {
     switch ((enum field_kind)field->kind) {
     case FIELD_BOOL:
@@ -42,7 +43,7 @@ static bool element_is_zero(const struct field *field, const void *at)
     return true;
 }
 
-static bool field_is_zero(const struct field *field, const uint8_t *message)
+static inline bool field_is_zero(const struct field *field, const uint8_t *message)
 {
     const uint8_t *at = message + field->offset;
     return field->is_list ? list_at(at)->count == 0 : element_is_zero(field, at);
@@ -59,92 +60,163 @@ static bool message_is_zero(const struct schema *schema, const uint8_t *message)
 static void message_encode(const struct schema *schema, const uint8_t *message, unsigned depth,
                            struct buffer *out);
 
-static void element_encode(const struct field *field, const void *at, unsigned depth,
-                           struct buffer *out)
+/* --- where the next bytes go --- */
+
+/* The most that is written before the buffer is looked at again: a key and an element's head. A
+ * buffer with less room than that below its limit counts as full. */
+enum { RUN_BYTES_MAX = 2 * PACK_AT_BYTES_MAX };
+
+static uint8_t *run_make_room(struct buffer *out)
+{
+    if (buffer_extend(out, RUN_BYTES_MAX) == NULL)
+        return NULL;
+    out->size -= RUN_BYTES_MAX;
+    return out->data + out->size;
+}
+
+/* The end of the content, with room for a run; NULL: failed. */
+static inline uint8_t *run_begin(struct buffer *out)
+{
+    if (out->is_failed || out->capacity - out->size < RUN_BYTES_MAX)
+        return run_make_room(out);
+    return out->data + out->size;
+}
+
+/* Everything before `at` is content. */
+static inline void run_end(struct buffer *out, const uint8_t *at)
+{
+    out->size = (size_t)(at - out->data);
+}
+
+/* As run_end and run_begin, when there may be room as it is. */
+static inline uint8_t *run_go_on(struct buffer *out, uint8_t *at)
+{
+    if ((size_t)(at - out->data) + RUN_BYTES_MAX <= out->capacity)
+        return at;
+    run_end(out, at);
+    return run_make_room(out);
+}
+
+/* --- elements and fields --- */
+
+/* The head of an element, or the whole of one that has a fixed shape. */
+static inline uint8_t *head_put(const struct field *field, const void *value, uint8_t *at)
 {
     switch ((enum field_kind)field->kind) {
     case FIELD_BOOL:
-        pack_bool(out, *(const bool *)at);
-        return;
+        return pack_at_bool(at, *(const bool *)value);
     case FIELD_U8:
-        pack_unsigned(out, *(const uint8_t *)at);
-        return;
+        return pack_at_unsigned(at, *(const uint8_t *)value);
     case FIELD_U32:
-        pack_unsigned(out, *(const uint32_t *)at);
-        return;
+        return pack_at_unsigned(at, *(const uint32_t *)value);
     case FIELD_U64:
-        pack_unsigned(out, *(const uint64_t *)at);
-        return;
+        return pack_at_unsigned(at, *(const uint64_t *)value);
     case FIELD_I64:
-        pack_integer(out, *(const int64_t *)at);
-        return;
+        return pack_at_integer(at, *(const int64_t *)value);
     case FIELD_STRING:
-        out->is_failed |= bytes_at(at)->size > field_bytes_max(field);
-        pack_string(out, *bytes_at(at));
-        return;
+        return pack_at_string_head(at, bytes_at(value)->size);
     case FIELD_BINARY:
-        out->is_failed |= bytes_at(at)->size > field_bytes_max(field);
-        pack_binary(out, *bytes_at(at));
-        return;
-    case FIELD_VALUE:
-        assert(bytes_at(at)->size > 0);
-        out->is_failed |= bytes_at(at)->size > field_bytes_max(field);
-        pack_value(out, *bytes_at(at));
-        return;
+        return pack_at_binary_head(at, bytes_at(value)->size);
     case FIELD_ID:
-        pack_binary(out, id128_bytes(at));
-        return;
+        return pack_at_id(at, *(const struct id128 *)value);
+    case FIELD_VALUE:
     case FIELD_MESSAGE:
-        message_encode(field->schema, at, depth + 1, out);
+        return at;
+    }
+    return at;
+}
+
+/* What follows the head of an element that has no fixed shape. */
+static void rest_encode(const struct field *field, const void *value, unsigned depth,
+                        struct buffer *out)
+{
+    if (field->kind == FIELD_MESSAGE) {
+        message_encode(field->schema, value, depth + 1, out);
         return;
     }
+    const struct bytes *content = bytes_at(value);
+    assert(content->size > 0 || field->kind != FIELD_VALUE);
+    out->is_failed |= content->size > field_bytes_max(field);
+    buffer_append(out, content->data, content->size);
 }
 
 static void list_encode(const struct field *field, const struct list *list, unsigned depth,
                         struct buffer *out)
 {
     const size_t element_bytes = field_element_bytes(field);
-    const uint8_t *elements = list->elements;
-    if (list->count > field_count_max(field)) {
-        out->is_failed = true;
-        return;
+    const uint8_t *element = list->elements;
+    const bool is_fixed = field_is_fixed(field);
+    out->is_failed |= list->count > field_count_max(field);
+    for (size_t i = 0; i < list->count; i++, element += element_bytes) {
+        uint8_t *at = run_begin(out);
+        if (at == NULL)
+            return;
+        run_end(out, head_put(field, element, at));
+        if (!is_fixed)
+            rest_encode(field, element, depth, out);
     }
-    pack_array(out, (uint32_t)list->count);
-    for (size_t i = 0; i < list->count; i++)
-        element_encode(field, elements + i * element_bytes, depth, out);
 }
 
-static void field_encode(const struct field *field, const uint8_t *message, unsigned depth,
-                         struct buffer *out)
+/* A key and its value behind `at`; the place behind them, NULL: failed. */
+static inline uint8_t *field_encode(const struct field *field, const uint8_t *message,
+                                    unsigned depth, uint8_t *at, struct buffer *out)
 {
-    const uint8_t *at = message + field->offset;
-    pack_unsigned(out, field->key);
+    const uint8_t *value = message + field->offset;
+    at = run_go_on(out, at);
+    if (at == NULL)
+        return NULL;
+    at = pack_at_unsigned(at, field->key);
     if (field->is_list)
-        list_encode(field, list_at(at), depth, out);
+        at = pack_at_array(at, (uint32_t)list_at(value)->count);
     else
-        element_encode(field, at, depth, out);
+        at = head_put(field, value, at);
+    if (!field->is_list && field_is_fixed(field))
+        return at;
+    run_end(out, at);
+    if (field->is_list)
+        list_encode(field, list_at(value), depth, out);
+    else
+        rest_encode(field, value, depth, out);
+    return out->is_failed ? NULL : out->data + out->size;
+}
+
+/* --- messages --- */
+
+/* A bit for each field that is written, by its place in the schema. */
+static inline uint64_t fields_present(const struct schema *schema, const uint8_t *message,
+                                      uint32_t *count_out)
+{
+    uint64_t present = 0;
+    uint32_t count = 0;
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const struct field *field = &schema->fields[i];
+        if (!field->is_required && field_is_zero(field, message))
+            continue;
+        present |= (uint64_t)1 << i;
+        count++;
+    }
+    *count_out = count;
+    return present;
 }
 
 static void message_encode(const struct schema *schema, const uint8_t *message, unsigned depth,
                            struct buffer *out)
 {
-    uint64_t present = 0;
-    uint32_t count = 0;
+    uint32_t count;
     assert(schema->field_count <= SCHEMA_FIELDS_MAX);
-    if (depth == MESSAGE_DEPTH_MAX) {
-        out->is_failed = true;
+    out->is_failed |= depth == MESSAGE_DEPTH_MAX;
+    uint8_t *at = run_begin(out);
+    if (at == NULL)
         return;
+    uint64_t present = fields_present(schema, message, &count);
+    at = pack_at_map(at, count);
+    for (const struct field *field = schema->fields; present != 0; field++, present >>= 1) {
+        if ((present & 1) != 0)
+            at = field_encode(field, message, depth, at, out);
+        if (at == NULL)
+            return;
     }
-    for (size_t i = 0; i < schema->field_count; i++) {
-        if (!schema->fields[i].is_required && field_is_zero(&schema->fields[i], message))
-            continue;
-        present |= (uint64_t)1 << i;
-        count++;
-    }
-    pack_map(out, count);
-    for (size_t i = 0; i < schema->field_count; i++)
-        if ((present >> i & 1) != 0)
-            field_encode(&schema->fields[i], message, depth, out);
+    run_end(out, at);
 }
 
 void codec_encode(const struct schema *schema, const void *message, struct buffer *out)

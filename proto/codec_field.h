@@ -8,6 +8,12 @@
 /* Bytes of one element of the field's kind in memory. */
 size_t field_element_bytes(const struct field *field);
 
+/* Its elements are written whole by their head: no bytes and no fields of their own follow. */
+static inline bool field_is_fixed(const struct field *field)
+{
+    return field->kind < FIELD_STRING || field->kind == FIELD_ID;
+}
+
 /* Bytes of a string, binary or value: a list's max counts its elements instead. */
 static inline size_t field_bytes_max(const struct field *field)
 {

@@ -5,13 +5,7 @@
 
 static int buffer_write(void *data, const char *bytes, size_t size)
 {
-    struct buffer *buffer = data;
-    if (!buffer->is_failed && size <= buffer->capacity - buffer->size) {
-        memcpy(buffer->data + buffer->size, bytes, size);
-        buffer->size += size;
-        return 0;
-    }
-    buffer_append(buffer, bytes, size);
+    buffer_append(data, bytes, size);
     return 0;
 }
 

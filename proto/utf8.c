@@ -29,11 +29,40 @@ static size_t sequence_size(const uint8_t *at, size_t left)
     return size;
 }
 
-static bool is_ascii(const uint8_t eight[8])
+static inline uint64_t high_bits_of_four(const uint8_t *at)
+{
+    uint32_t bytes;
+    memcpy(&bytes, at, sizeof bytes);
+    return bytes & 0x80808080u;
+}
+
+static inline uint64_t high_bits_of_eight(const uint8_t *at)
 {
     uint64_t bytes;
-    memcpy(&bytes, eight, sizeof bytes);
-    return (bytes & 0x8080808080808080u) == 0;
+    memcpy(&bytes, at, sizeof bytes);
+    return bytes & 0x8080808080808080u;
+}
+
+static inline bool is_ascii(const uint8_t *eight)
+{
+    return high_bits_of_eight(eight) == 0;
+}
+
+/* The last step overlaps the one before it, so that no size needs a tail of single bytes. */
+static inline bool all_is_ascii(struct bytes text)
+{
+    uint64_t high = 0;
+    if (text.size >= 8) {
+        for (size_t i = 0; i < text.size - 8; i += 8)
+            high |= high_bits_of_eight(text.data + i);
+        high |= high_bits_of_eight(text.data + text.size - 8);
+    } else if (text.size >= 4) {
+        high = high_bits_of_four(text.data) | high_bits_of_four(text.data + text.size - 4);
+    } else {
+        for (size_t i = 0; i < text.size; i++)
+            high |= text.data[i] & 0x80u;
+    }
+    return high == 0;
 }
 
 static size_t ascii_prefix(const uint8_t *at, size_t size)
@@ -65,7 +94,7 @@ size_t utf8_valid_size(struct bytes text)
 
 bool utf8_is_valid(struct bytes text)
 {
-    return utf8_valid_size(text) == text.size;
+    return all_is_ascii(text) || utf8_valid_size(text) == text.size;
 }
 
 struct bytes utf8_cut(struct bytes text, size_t size_max)

@@ -13,7 +13,7 @@
 struct frame {
     uint64_t left;      /* heads still to come: elements, or keys and values */
     uint32_t key_first; /* the map's first key in check.keys */
-    bool is_map;
+    bool is_map;        /* its keys come while an even number is left */
 };
 
 struct check {
@@ -53,7 +53,7 @@ static enum pawl_error frame_open(struct check *check, const struct value_head *
         return fail(check, PAWL_E_LIMIT, "nested too deeply");
     const bool is_map = head->kind == VALUE_MAP;
     *++check->top = (struct frame){
-        .left = is_map ? 2 * (uint64_t)head->count : head->count,
+        .left = (uint64_t)head->count << is_map,
         .key_first = check->keys.count,
         .is_map = is_map,
     };
@@ -84,8 +84,7 @@ static enum pawl_error content_check(struct check *check, const struct value_hea
 static enum pawl_error head_check(struct check *check)
 {
     struct frame *frame = check->top;
-    const bool is_key = frame->is_map && frame->left % 2 == 0;
-    frame->left--;
+    const bool is_key = frame->is_map > (frame->left-- & 1);
     struct value_head head;
     if (head_next(&check->cursor, &head) != PAWL_OK)
         return fail(check, PAWL_E_INVALID, "not msgpack, an extension type, or cut short");

@@ -110,6 +110,9 @@ enum pawl_error head_next_wide(struct value_cursor *cursor, struct value_head *h
 {
     const uint8_t form = *cursor->at;
     const uint8_t *at = cursor->at + 1;
+    if (at != cursor->end && (form == 0xc4 || form == 0xd9)) /* the usual ids and texts */
+        return head_bytes(cursor, at + 1, *at, form == 0xc4 ? VALUE_BINARY : VALUE_STRING,
+                          head_out);
     const uint8_t size = argument_sizes[form & 0x1f];
     if (size == FORM_INVALID || size > (size_t)(cursor->end - at))
         return PAWL_E_INVALID;

@@ -65,4 +65,25 @@ static inline enum pawl_error head_next(struct value_cursor *cursor, struct valu
     return head_next_wide(cursor, head_out);
 }
 
+/* The next head as a number that is not negative; PAWL_E_INVALID for any other. The forms 0xcc to
+ * 0xcf have 1, 2, 4 and 8 bytes of argument. */
+static inline enum pawl_error head_next_unsigned(struct value_cursor *cursor, uint64_t *number_out)
+{
+    if (cursor->end - cursor->at > 8 && (*cursor->at & 0xfc) == 0xcc) {
+        const unsigned bytes = 1u << (*cursor->at & 3);
+        *number_out = be64_get(cursor->at + 1) >> (64 - 8 * bytes);
+        cursor->at += 1 + bytes;
+        return PAWL_OK;
+    }
+    struct value_head head;
+    struct value_cursor ahead = *cursor;
+    TRY(head_next(&ahead, &head));
+    const bool is_integer = head.kind == VALUE_INTEGER && head.integer >= 0;
+    if (!is_integer && head.kind != VALUE_UNSIGNED)
+        return PAWL_E_INVALID;
+    *number_out = head.unsigned_integer;
+    cursor->at = ahead.at;
+    return PAWL_OK;
+}
+
 #endif

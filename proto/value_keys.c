@@ -9,7 +9,7 @@ static struct value_key *keys_of(struct value_keys *keys)
     return keys->spill.data != NULL ? (struct value_key *)(void *)keys->spill.data : keys->in_place;
 }
 
-static enum pawl_error spill_push(struct value_keys *keys, struct value_key key)
+enum pawl_error value_keys_push_spill(struct value_keys *keys, struct value_key key)
 {
     struct buffer *spill = &keys->spill;
     if (spill->data == NULL)
@@ -19,14 +19,6 @@ static enum pawl_error spill_push(struct value_keys *keys, struct value_key key)
     if (spill->is_failed)
         return PAWL_E_NO_MEMORY;
     keys->count++;
-    return PAWL_OK;
-}
-
-enum pawl_error value_keys_push(struct value_keys *keys, struct value_key key)
-{
-    if (keys->spill.data != NULL || keys->count == VALUE_KEYS_IN_PLACE)
-        return spill_push(keys, key);
-    keys->in_place[keys->count++] = key;
     return PAWL_OK;
 }
 

@@ -25,8 +25,17 @@ struct value_keys {
     struct value_key in_place[VALUE_KEYS_IN_PLACE];
 };
 
+/* Inside value_keys_push: when they are, or become, too many to be held in place. */
+MUST_USE enum pawl_error value_keys_push_spill(struct value_keys *keys, struct value_key key);
 /* PAWL_E_NO_MEMORY. */
-MUST_USE enum pawl_error value_keys_push(struct value_keys *keys, struct value_key key);
+MUST_USE static inline enum pawl_error value_keys_push(struct value_keys *keys,
+                                                       struct value_key key)
+{
+    if (keys->spill.data != NULL || keys->count == VALUE_KEYS_IN_PLACE)
+        return value_keys_push_spill(keys, key);
+    keys->in_place[keys->count++] = key;
+    return PAWL_OK;
+}
 /* Take the keys from `first` on off the stack. False when two of them are equal; then duplicate_out
  * is the later one of such a pair. */
 bool value_keys_close(struct value_keys *keys, uint32_t first, const uint8_t *base,

@@ -36,16 +36,30 @@ static void test_arena_alloc_is_zeroed_and_aligned_also_after_a_reset(void **sta
     arena_done(&arena);
 }
 
-static void test_arena_reset_keeps_one_chunk_for_the_next_command(void **state)
+static void test_arena_reset_keeps_the_largest_chunk_that_may_be_kept(void **state)
 {
     (void)state;
-    struct arena arena = {0};
-    const void *first = arena_alloc(&arena, 16);
-    assert_non_null(arena_alloc(&arena, 100000));
-    arena_reset(&arena);
-    assert_ptr_equal(arena_alloc(&arena, 16), first);
-    arena_done(&arena);
-    assert_null(arena.chunks);
+    static const struct {
+        size_t sizes[2];
+        int kept; /* the allocation whose memory the next command begins with */
+    } rows[] = {
+        {{16, 16000}, 1},
+        {{16, ARENA_KEPT_BYTES_MAX}, 1},
+        {{16, ARENA_KEPT_BYTES_MAX + 1}, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct arena arena = {0};
+        const void *given[2];
+        for (int k = 0; k < 2; k++) {
+            given[k] = arena_alloc(&arena, rows[i].sizes[k]);
+            assert_non_null(given[k]);
+        }
+        arena_reset(&arena);
+        assert_int_equal(arena.used, 0);
+        assert_ptr_equal(arena_alloc(&arena, 16), given[rows[i].kept]);
+        arena_done(&arena);
+        assert_null(arena.chunks);
+    }
 }
 
 static void test_arena_alloc_past_the_limit_is_null_and_harmless(void **state)
@@ -98,7 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arena_alloc_is_zeroed_and_aligned_also_after_a_reset),
-        cmocka_unit_test(test_arena_reset_keeps_one_chunk_for_the_next_command),
+        cmocka_unit_test(test_arena_reset_keeps_the_largest_chunk_that_may_be_kept),
         cmocka_unit_test(test_arena_alloc_past_the_limit_is_null_and_harmless),
         cmocka_unit_test(test_arena_array_of_an_overflowing_size_is_null),
         cmocka_unit_test(test_arena_copies_are_the_callers_own),
