@@ -109,11 +109,11 @@ static enum pawl_error flush_window(const struct rows_port *rows, struct job *jo
 {
     struct entry *entries = NULL;
     struct row_write *writes = NULL;
-    size_t entry_count = 0, write_count = 0;
+    size_t entry_count = 0;
     TRY(decode_window(job, &entries, &entry_count));
     TRY(net_change_of(entries, entry_count, job->flush.hash_seed, &job->arena, &writes,
-                      &write_count));
-    return rows->flush(rows->self, job->partition, &job->flush.mark, writes, write_count,
+                      &job->flush.write_count));
+    return rows->flush(rows->self, job->partition, &job->flush.mark, writes, job->flush.write_count,
                        &job->diag);
 }
 

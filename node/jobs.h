@@ -67,6 +67,7 @@ struct job {
             uint64_t hash_seed;
             struct rows_mark mark;
             size_t bytes;        /* brought back: of the payloads */
+            size_t write_count;  /* brought back: of the net change */
             uint64_t free_bytes; /* brought back: of the data directory; UINT64_MAX: not known */
         } flush;
         struct {

@@ -184,9 +184,9 @@ static void run_flush(void *self)
     struct cluster_node *node = self;
     struct job *job = jobs_take(&node->waiting[WORK_STORE]);
     const struct rows_port rows = rows_lmdb_port(node->store);
-    node->flushed_rows += job->flush.write_count;
     node->flush_count++;
     must(job_run_flush(&rows, job), "the store", &job->diag);
+    node->flushed_rows += job->flush.write_count;
     job->flush.free_bytes = UINT64_MAX;
     jobs_put(&node->done, job);
 }
