@@ -207,6 +207,7 @@ static void hear_leader(struct raft *raft, const struct raft_message *message)
     raft_become_follower(raft, message->term, message->from);
     raft->leader_heard_ms = raft->now_ms;
     raft->was_late = false;
+    raft_be_patient(raft);
     raft_arm_election(raft);
     if (message->round > raft->leader_round)
         raft->leader_round = message->round;

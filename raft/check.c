@@ -112,5 +112,7 @@ void raft_check(const struct raft *raft)
     check_durability(raft);
     check_role(raft);
     assert(!raft->is_vote_withheld || raft->role == RAFT_FOLLOWER);
+    assert(raft->early_ms < raft->options.election_timeout_ms_min);
+    assert(raft->early_ms == 0 || raft->role != RAFT_LEADER);
     assert(raft->is_vote_withheld || !raft->is_readmission_asked);
 }

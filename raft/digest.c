@@ -60,7 +60,7 @@ static uint64_t mix_leader(uint64_t digest, const struct raft *raft)
 
 static uint64_t mix_waiting(uint64_t digest, const struct raft *raft)
 {
-    digest = mix(digest, raft->election_due_ms - raft->now_ms);
+    digest = mix(mix(digest, raft->election_due_ms - raft->now_ms), raft->early_ms);
     return mix(digest, raft->leader != 0 ? raft->now_ms - raft->leader_heard_ms : 0);
 }
 

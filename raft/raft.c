@@ -186,6 +186,9 @@ static enum raft_error take(struct raft *raft, const struct raft_input *input)
     case RAFT_IN_CUT:
         cut(raft, input->index);
         return RAFT_OK;
+    case RAFT_IN_PEER_LOST:
+        raft_lose_peer(raft, input->node);
+        return RAFT_OK;
     case RAFT_IN_READMIT:
         raft_take_readmit(raft, input->index);
         return RAFT_OK;

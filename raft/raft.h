@@ -111,6 +111,8 @@ enum raft_input_kind {
     RAFT_IN_READ,    /* begin a read round; leaders only */
     RAFT_IN_SYNCED,  /* synced: everything handed out in RAFT_OUT_PERSIST up to this one is durable */
     RAFT_IN_CUT,     /* index: the host has cut its log up to here; forget those entries */
+    RAFT_IN_PEER_LOST, /* node: the connection to it broke and a new one fails. Only a hint, which may be
+                          wrong: of the leader it brings the campaign forward, else it does nothing */
     RAFT_IN_READMIT, /* index: a node whose vote was withheld may take part again, once every other voter
                         has told its term (they are asked), and a leader of a term no lower has filled
                         its log up to here and up to a commit of that term, durably. Messages from
@@ -138,6 +140,7 @@ struct raft_input {
         } propose;
         struct raft_synced synced;
         raft_index index;
+        raft_node node;
     };
 };
 

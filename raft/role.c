@@ -6,7 +6,11 @@
  * 3. A campaign begins with pre-votes (thesis 9.6); only a quorum of them raises the term.
  * 4. A leader that no quorum has answered for the longest election timeout steps down (thesis
  *    6.2).
- * 5. A tick that comes later than the least election timeout means that this node was paused,
+ * 5. A leader whose process is gone need not be waited for: its followers are told (a hint, which
+ *    may be wrong), forget that they have heard it, and campaign after a short wait. The waits
+ *    double with each campaign up to the usual ones, so that a wrong hint, or a disk slower than
+ *    they are, costs a few pre-votes and no more. Hearing a leader, or voting for one, ends it.
+ * 6. A tick that comes later than the least election timeout means that this node was paused,
  *    not that the others were silent: once, it starts the wait afresh instead of acting on it.
  */
 #include <assert.h>
@@ -16,16 +20,44 @@
 void raft_arm_election(struct raft *raft)
 {
     const struct raft_options *options = &raft->options;
-    raft->election_due_ms =
-        raft->now_ms + raft_prng_between(&raft->prng, options->election_timeout_ms_min,
-                                         options->election_timeout_ms_max);
+    uint64_t wait_ms = raft->early_ms > 0
+                           ? raft_prng_between(&raft->prng, raft->early_ms / 2, raft->early_ms)
+                           : raft_prng_between(&raft->prng, options->election_timeout_ms_min,
+                                               options->election_timeout_ms_max);
+    raft->election_due_ms = raft->now_ms + wait_ms;
+}
+
+/* The first wait begins at nothing: all followers are told within a moment of each other, and the
+ * earliest of them should be as early as its distance to the next one allows. */
+void raft_lose_peer(struct raft *raft, raft_node node)
+{
+    bool is_campaigner = !raft->is_vote_withheld && !raft_is_learner(raft, raft->self);
+    if (raft->role != RAFT_FOLLOWER || raft->leader != node || node == 0 || !is_campaigner ||
+        raft->early_ms > 0)
+        return;
+    raft->early_ms = raft->options.heartbeat_ms;
+    uint64_t due_ms = raft->now_ms + raft_prng_between(&raft->prng, 0, raft->early_ms);
+    if (due_ms < raft->election_due_ms)
+        raft->election_due_ms = due_ms;
+}
+
+void raft_be_patient(struct raft *raft)
+{
+    raft->early_ms = 0;
+}
+
+static void be_less_early(struct raft *raft)
+{
+    raft->early_ms *= 2;
+    if (raft->early_ms >= raft->options.election_timeout_ms_min)
+        raft_be_patient(raft);
 }
 
 bool raft_is_leader_live(const struct raft *raft)
 {
     if (raft->role == RAFT_LEADER)
         return true;
-    return raft->leader != 0 &&
+    return raft->leader != 0 && raft->early_ms == 0 &&
            raft->now_ms - raft->leader_heard_ms < raft->options.election_timeout_ms_min;
 }
 
@@ -67,6 +99,7 @@ void raft_become_follower(struct raft *raft, raft_term term, raft_node leader)
 
 static void become_pre_candidate(struct raft *raft)
 {
+    be_less_early(raft);
     raft_arm_election(raft);
     if (raft->role != RAFT_PRE_CANDIDATE || raft->leader != 0)
         announce(raft, RAFT_PRE_CANDIDATE, 0);
@@ -84,6 +117,7 @@ void raft_become_leader(struct raft *raft)
 {
     static const struct raft_entry noop = {.kind = RAFT_ENTRY_NOOP};
     announce(raft, RAFT_LEADER, raft->options.self);
+    raft_be_patient(raft);
     for (uint32_t slot = 0; slot < raft->members.count; slot++)
         raft_peer_reset(&raft->peers[slot], raft->log.last_index + 1, raft->now_ms);
     raft->heartbeat_due_ms = raft->now_ms + raft->options.heartbeat_ms;

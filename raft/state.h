@@ -54,7 +54,8 @@ struct raft {
     uint64_t now_ms;
     uint64_t election_due_ms; /* not a leader */
     uint64_t leader_heard_ms; /* not a leader: the last append of the leader */
-    bool was_late;            /* the last tick came so late that its news was not acted on */
+    uint32_t early_ms; /* not 0: the leader is held for gone, and a campaign waits no longer */
+    bool was_late;     /* the last tick came so late that its news was not acted on */
 
     /* durability */
     struct raft_hard hard, handed, durable;
@@ -113,7 +114,12 @@ void raft_become_candidate(struct raft *raft);
 void raft_become_leader(struct raft *raft);
 void raft_tick(struct raft *raft);
 void raft_arm_election(struct raft *raft);
-/* A leader has been heard within the least election timeout (thesis 4.2.3). */
+/* The host holds it for gone. */
+void raft_lose_peer(struct raft *raft, raft_node node);
+/* Somebody else leads, or is about to: campaigns wait as usual. */
+void raft_be_patient(struct raft *raft);
+/* A leader has been heard within the least election timeout (thesis 4.2.3), and nothing has said
+ * since that it is gone. */
 bool raft_is_leader_live(const struct raft *raft);
 
 /* vote.c */

@@ -135,6 +135,7 @@ enum raft_error raft_take_vote(struct raft *raft, const struct raft_message *mes
         return RAFT_OK;
     }
     raft_become_follower(raft, raft->hard.term, raft->leader);
+    raft_be_patient(raft);
     raft_arm_election(raft);
     raft->hard.vote = message->from;
     raft->is_vote_owed = true;

@@ -387,6 +387,16 @@ static bool do_readmit(struct film *film, const struct command *command)
     return true;
 }
 
+static bool do_lost(struct film *film, const struct command *command)
+{
+    struct host *host = running(film, command);
+    struct raft_input input = {.kind = RAFT_IN_PEER_LOST, .node = number(command, 2)};
+    if (host == NULL || command->count != 3)
+        return false;
+    step(film, host, &input);
+    return true;
+}
+
 static bool do_crash(struct film *film, const struct command *command)
 {
     struct host *host = running(film, command);
@@ -439,8 +449,8 @@ static const struct {
     {"drop", do_drop},       {"double", do_double}, {"late", do_late},
     {"write", do_write},     {"report", do_report}, {"sync", do_sync},
     {"propose", do_propose}, {"read", do_read},     {"cut", do_cut},
-    {"readmit", do_readmit}, {"crash", do_crash},   {"show", do_show},
-    {"settle", do_settle},
+    {"readmit", do_readmit}, {"lost", do_lost},     {"crash", do_crash},
+    {"show", do_show},       {"settle", do_settle},
 };
 
 static bool run_command(struct film *film, const char *line)

@@ -22,6 +22,7 @@
  *   read NODE
  *   cut NODE INDEX
  *   readmit NODE INDEX
+ *   lost NODE PEER            it is told that its connection to the peer is gone for good
  *   crash NODE                what has not reached the disk is lost
  *   settle                    deliver and sync until nothing is left, without showing it
  *   show                      every node

@@ -209,6 +209,23 @@ static void start(struct world *world, uint32_t at)
         world_fail(world, "a core refused its own disk", at + 1);
 }
 
+/* The connection to a node broke, says the host, and a new one fails. */
+static void tell_lost(struct world *world, uint32_t to, uint32_t lost)
+{
+    struct world_event *event =
+        schedule(world, WORLD_LOST, to, world->now_ms + draw(world, 0, world->faults.lost_ms_max));
+    if (event != NULL)
+        event->lost = lost + 1;
+}
+
+static void tell_all_lost(struct world *world, uint32_t lost)
+{
+    for (uint32_t to = 0; world->faults.lost_ms_max > 0 && to < world->node_count; to++) {
+        if (to != lost && !world->is_cut[to][lost] && !world->is_cut[lost][to])
+            tell_lost(world, to, lost);
+    }
+}
+
 static void crash(struct world *world, uint32_t at)
 {
     struct world_node *node = &world->nodes[at];
@@ -217,6 +234,7 @@ static void crash(struct world *world, uint32_t at)
     node->up_at_ms = world->now_ms + draw(world, 1, 800);
     node->paused_until_ms = 0;
     world->counts.crashes++;
+    tell_all_lost(world, at);
     if (!node->host.is_withheld)
         world_check_restart(world, at);
 }
@@ -326,6 +344,8 @@ static void do_fault(struct world *world, uint32_t at)
         cut_links(world);
     if (node->host.raft == NULL)
         return;
+    if (chance(world, faults->lost_permille, 1000))
+        tell_lost(world, (uint32_t)draw(world, 0, world->node_count - 1), at);
     if (chance(world, faults->pause_permille, 1000))
         node->paused_until_ms = world->now_ms + draw(world, 1, 1500);
     if (chance(world, faults->crash_permille, 1000))
@@ -407,13 +427,14 @@ static void take_event(struct world *world, uint32_t slot)
         put_off(world, slot, node->paused_until_ms);
         return;
     }
-    struct raft_input input = {.kind = RAFT_IN_SYNCED, .synced = event->token};
+    struct raft_input report = {.kind = RAFT_IN_SYNCED, .synced = event->token};
+    struct raft_input lost = {.kind = RAFT_IN_PEER_LOST, .node = event->lost};
     if (event->kind == WORLD_PACKET)
         deliver(world, slot);
     else if (event->kind == WORLD_SYNCED)
         finish_sync(world, event);
     else
-        (void)step(world, event->to, &input, NULL);
+        (void)step(world, event->to, event->kind == WORLD_REPORT ? &report : &lost, NULL);
     world->free_events[world->free_count++] = slot;
 }
 
@@ -514,6 +535,8 @@ static struct world_faults draw_faults(struct world *world)
         .crash_permille = strength(world, 40),
         .damage_permille = strength(world, 10),
         .late_ms_max = strength(world, 100),
+        .lost_ms_max = strength(world, 30),
+        .lost_permille = strength(world, 200),
     };
 }
 

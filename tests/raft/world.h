@@ -34,10 +34,12 @@ struct world_faults {
     uint32_t pause_permille;
     uint32_t crash_permille;
     uint32_t damage_permille;
-    uint32_t late_ms_max; /* of ticks */
+    uint32_t late_ms_max;   /* of ticks */
+    uint32_t lost_ms_max;   /* from a crash until the others are told of it; 0: they are not */
+    uint32_t lost_permille; /* of actions: somebody is told so of a node that runs */
 };
 
-enum world_event_kind { WORLD_PACKET, WORLD_SYNCED, WORLD_REPORT };
+enum world_event_kind { WORLD_PACKET, WORLD_SYNCED, WORLD_REPORT, WORLD_LOST };
 
 struct world_event {
     uint64_t at_ms;
@@ -48,6 +50,7 @@ struct world_event {
     uint32_t incarnations[2]; /* packet: of the sender and the receiver when it left */
     size_t write_count;       /* synced */
     struct raft_synced token; /* report */
+    raft_node lost;
     struct raft_message message;
     struct raft_entry entries[WORLD_PACKET_ENTRIES_MAX];
     uint64_t payloads[WORLD_PACKET_ENTRIES_MAX];
