@@ -450,6 +450,12 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
     observe(partition, &message);
 }
 
+void consensus_peer_lost(struct partition *partition, uint64_t node)
+{
+    struct raft_input input = {.kind = RAFT_IN_PEER_LOST, .node = node};
+    (void)step(partition, &input, NULL);
+}
+
 uint64_t consensus_deadline_us(const struct partition *partition)
 {
     enum { CLOCK_OFF_DELAY_MS = 300 };

@@ -301,11 +301,19 @@ static void peer_event(struct daemon *daemon, const struct wire_event *event, ui
             wire_close(daemon->wire, event->connection);
         return;
     }
-    if (peers_event(daemon->run.peers, event, now_us, &node))
+    switch (peers_event(daemon->run.peers, event, now_us, &node)) {
+    case PEERS_NOTHING:
+        return;
+    case PEERS_FRAME:
         add_input(daemon, (struct replica_input){.kind = REPLICA_PEER_FRAME,
                                                  .source = node,
                                                  .type = event->type,
                                                  .body = event->body});
+        return;
+    case PEERS_LOST:
+        add_input(daemon, (struct replica_input){.kind = REPLICA_PEER_LOST, .source = node});
+        return;
+    }
 }
 
 static void take_jobs(struct daemon *daemon)

@@ -198,6 +198,7 @@ void partition_submit(struct partition *partition, struct job *job);
 
 /* consensus.c: Raft's host */
 void consensus_message(struct partition *partition, struct bytes body, uint64_t from);
+void consensus_peer_lost(struct partition *partition, uint64_t node);
 /* When the core wants a tick. A node whose clock is off lets others campaign first. */
 uint64_t consensus_deadline_us(const struct partition *partition);
 void consensus_tick(struct partition *partition);

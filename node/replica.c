@@ -287,6 +287,8 @@ static void take_from_peers_and_disks(struct replica *replica, const struct repl
         const struct replica_input *input = &inputs[i];
         if (input->kind == REPLICA_PEER_FRAME && input->type == FRAME_PEER_RAFT)
             consensus_message(&replica->partition, input->body, input->source);
+        else if (input->kind == REPLICA_PEER_LOST)
+            consensus_peer_lost(&replica->partition, input->source);
         else if (input->kind == REPLICA_JOB_DONE)
             job_done(replica, input->job);
     }

@@ -10,14 +10,18 @@ enum {
     BACKOFF_MS_MAX = 500,
     HELLO_MS = 1000,
     SILENCE_MS = 3000,
+    AT_ONCE_MS = 1000, /* how often a connection that broke may be dialled again at once */
     ACCEPTED_MAX = 64,
 };
 
 struct peer {
     const struct msg_member *member;
     uint64_t connection; /* dialled; 0: none */
+    bool is_connected;   /* the dial succeeded */
     bool is_up;          /* its hello has answered ours */
+    bool is_refusing;    /* the last dial failed, and nothing was heard since */
     uint64_t due_us;     /* of the next dial */
+    uint64_t at_once_us; /* none is made at once before */
     uint32_t backoff_ms;
     uint64_t dialled_us;
     uint64_t heard_us;
@@ -79,7 +83,7 @@ static void say_hello(struct peers *peers, uint64_t connection, uint64_t to)
 static void peer_down(struct peer *peer, uint64_t now_us)
 {
     peer->connection = 0;
-    peer->is_up = false;
+    peer->is_connected = peer->is_up = false;
     peer->due_us = now_us + (uint64_t)peer->backoff_ms * 1000;
     peer->backoff_ms =
         peer->backoff_ms * 2 < BACKOFF_MS_MAX ? peer->backoff_ms * 2 : BACKOFF_MS_MAX;
@@ -222,6 +226,15 @@ static void close_older(struct peers *peers, uint64_t node)
             close_accepted(peers, &peers->accepted[i - 1]);
 }
 
+/* It takes no connection, and the one over which it was heard has ended. */
+static bool is_lost(const struct peers *peers, const struct peer *peer)
+{
+    for (size_t i = 0; i < peers->accepted_count; i++)
+        if (peers->accepted[i].node == peer->member->node)
+            return false;
+    return peer->is_refusing;
+}
+
 static bool read_hello(struct peers *peers, const struct wire_event *event,
                        struct msg_peer_hello *hello_out)
 {
@@ -234,12 +247,26 @@ static bool read_hello(struct peers *peers, const struct wire_event *event,
            hello_out->version_max >= PROTOCOL_VERSION;
 }
 
+/* It was refused, or it broke. */
+static void dialled_closed(struct peer *peer, uint64_t now_us)
+{
+    const bool is_at_once = peer->is_up && now_us >= peer->at_once_us;
+    peer->is_refusing = !peer->is_connected;
+    peer_down(peer, now_us);
+    if (!is_at_once)
+        return;
+    peer->due_us = now_us;
+    peer->at_once_us = now_us + (uint64_t)AT_ONCE_MS * 1000;
+}
+
 static void dialled_event(struct peers *peers, struct peer *peer, const struct wire_event *event,
                           uint64_t now_us)
 {
     struct msg_peer_hello hello;
     switch (event->kind) {
     case WIRE_DIALLED:
+        peer->is_connected = true;
+        peer->is_refusing = false;
         say_hello(peers, peer->connection, peer->member->node);
         return;
     case WIRE_FRAME:
@@ -256,7 +283,7 @@ static void dialled_event(struct peers *peers, struct peer *peer, const struct w
         peer_down(peer, now_us);
         return;
     case WIRE_CLOSED:
-        peer_down(peer, now_us);
+        dialled_closed(peer, now_us);
         return;
     case WIRE_ACCEPTED:
         return;
@@ -268,53 +295,72 @@ static void note_alive(struct peers *peers, uint64_t node, uint64_t now_us)
 {
     struct peer *peer = peer_of_node(peers, node);
     peer->heard_us = now_us;
+    peer->is_refusing = false;
     if (peer->connection == 0)
         peer->due_us = now_us;
 }
 
-static bool accepted_frame(struct peers *peers, struct accepted *accepted,
-                           const struct wire_event *event, uint64_t now_us, uint64_t *node_out)
+static enum peers_news accepted_frame(struct peers *peers, struct accepted *accepted,
+                                      const struct wire_event *event, uint64_t now_us,
+                                      uint64_t *node_out)
 {
     struct msg_peer_hello hello;
     if (accepted->node != 0) {
         peer_of_node(peers, accepted->node)->heard_us = now_us;
         *node_out = accepted->node;
-        return true;
+        return PEERS_FRAME;
     }
     if (!read_hello(peers, event, &hello) || peer_of_node(peers, hello.from) == NULL) {
         close_accepted(peers, accepted);
-        return false;
+        return PEERS_NOTHING;
     }
     close_older(peers, hello.from); /* may move what accepted points at */
     accepted_of(peers, event->connection)->node = hello.from;
     say_hello(peers, event->connection, hello.from);
     note_alive(peers, hello.from, now_us);
-    return false;
+    return PEERS_NOTHING;
 }
 
-bool peers_event(struct peers *peers, const struct wire_event *event, uint64_t now_us,
-                 uint64_t *node_out)
+/* The node whose connection this was; NULL: of none that is known. */
+static struct peer *accepted_closed(struct peers *peers, struct accepted *accepted)
+{
+    struct peer *peer = peer_of_node(peers, accepted->node);
+    forget_accepted(peers, accepted);
+    return peer;
+}
+
+static enum peers_news lost_news(struct peers *peers, const struct peer *peer, uint64_t *node_out)
+{
+    if (peer == NULL || !is_lost(peers, peer))
+        return PEERS_NOTHING;
+    *node_out = peer->member->node;
+    return PEERS_LOST;
+}
+
+enum peers_news peers_event(struct peers *peers, const struct wire_event *event, uint64_t now_us,
+                            uint64_t *node_out)
 {
     struct peer *peer = peer_of_connection(peers, event->connection);
     if (peer != NULL) {
         dialled_event(peers, peer, event, now_us);
-        return false;
+        return event->kind == WIRE_CLOSED ? lost_news(peers, peer, node_out) : PEERS_NOTHING;
     }
     struct accepted *accepted = accepted_of(peers, event->connection);
     switch (event->kind) {
     case WIRE_ACCEPTED:
         (void)add_accepted(peers, event->connection, now_us);
-        return false;
+        return PEERS_NOTHING;
     case WIRE_FRAME:
         if (accepted == NULL) /* it was accepted before this node began to run */
             accepted = add_accepted(peers, event->connection, now_us);
-        return accepted != NULL && accepted_frame(peers, accepted, event, now_us, node_out);
+        return accepted != NULL ? accepted_frame(peers, accepted, event, now_us, node_out)
+                                : PEERS_NOTHING;
     case WIRE_CLOSED:
-        if (accepted != NULL)
-            forget_accepted(peers, accepted);
-        return false;
+        if (accepted == NULL)
+            return PEERS_NOTHING;
+        return lost_news(peers, accepted_closed(peers, accepted), node_out);
     case WIRE_DIALLED:
-        return false;
+        return PEERS_NOTHING;
     }
-    return false;
+    return PEERS_NOTHING;
 }

@@ -4,7 +4,9 @@
  * 1. A connection begins with a hello both ways: the same cluster, the node ids that both expect.
  * Anything else closes it.
  * 2. What cannot be sent is dropped: Raft sends again.
- * 3. A peer that is silent for SILENCE_MS, or has not answered our hello for HELLO_MS, is dialled
+ * 3. A connection that breaks after it was up is dialled again at once: the answer tells whether
+ * the peer's process is gone (refused) or only the connection.
+ * 4. A peer that is silent for SILENCE_MS, or has not answered our hello for HELLO_MS, is dialled
  * again.
  */
 #ifndef PAWL_NODE_CLUSTER_PEERS_H
@@ -26,9 +28,15 @@ uint64_t peers_deadline_us(const struct peers *peers);
 
 void peers_send(struct peers *peers, uint64_t node, uint8_t type, struct bytes body);
 
-/* Events of peer connections, dialled or accepted. True: a frame of a known node, for the replica;
- * node_out says whose. */
-bool peers_event(struct peers *peers, const struct wire_event *event, uint64_t now_us,
-                 uint64_t *node_out);
+enum peers_news {
+    PEERS_NOTHING,
+    PEERS_FRAME, /* of a known node, for the replica */
+    PEERS_LOST,  /* a known node has no connection to this one and takes none: most likely its
+                    process  is gone. Everything that it has sent was delivered before */
+};
+
+/* Events of peer connections, dialled or accepted. node_out: whose news it is. */
+enum peers_news peers_event(struct peers *peers, const struct wire_event *event, uint64_t now_us,
+                            uint64_t *node_out);
 
 #endif

@@ -12,17 +12,18 @@
 #include "node/cluster/peers.h"
 #include "proto/peer_messages.h"
 
-enum { TAG_LISTENER = 1, TAG_DIAL = 2, SILENT_COUNT = 200, PATIENCE_S = 30 };
+enum { TAG_LISTENER = 1, TAG_DIAL = 2, SILENT_COUNT = 200, PATIENCE_S = 30, TICK_US = 10000 };
 
 /* Node 1 with its peers, and a stranger's wire that dials it. */
 struct pair {
-    struct wire *node, *stranger;
+    struct wire *node, *stranger, *listener; /* the last one only where node 2 is dialled */
     struct identity identity;
     struct peers *peers;
     char address[32];
     uint64_t now_us;
     uint64_t older; /* a connection of the stranger */
     size_t accepted_count, hello_count, heard_count, older_closed_count;
+    size_t dialled_count, dial_closed_count, lost_count;
 };
 
 static int begin(void **state)
@@ -49,6 +50,8 @@ static int end(void **state)
 {
     struct pair *pair = *state;
     wire_free(pair->stranger);
+    if (pair->listener != NULL)
+        wire_free(pair->listener);
     wire_free(pair->node);
     peers_free(pair->peers);
     free(pair);
@@ -62,9 +65,14 @@ static void take(struct pair *pair)
     for (size_t i = 0; i < count; i++) {
         uint64_t node = 0;
         pair->accepted_count += events[i].kind == WIRE_ACCEPTED;
-        if (peers_event(pair->peers, &events[i], ++pair->now_us, &node))
-            pair->heard_count += node == 2;
+        pair->dialled_count += events[i].kind == WIRE_DIALLED;
+        pair->dial_closed_count += events[i].kind == WIRE_CLOSED && events[i].tag == TAG_DIAL;
+        const enum peers_news news = peers_event(pair->peers, &events[i], ++pair->now_us, &node);
+        pair->heard_count += news == PEERS_FRAME && node == 2;
+        pair->lost_count += news == PEERS_LOST && node == 2;
     }
+    if (pair->listener != NULL || pair->dialled_count > 0)
+        peers_tick(pair->peers, pair->now_us += TICK_US);
     wire_flush(pair->node);
     count = wire_take(pair->stranger, &events);
     for (size_t i = 0; i < count; i++) {
@@ -130,12 +138,58 @@ static void test_peers_newer_connection_of_a_node_replaces_the_older(void **stat
     wait_for(pair, &pair->heard_count, 1);
 }
 
+/* Node 2 listens, is dialled, and has dialled. */
+static void link_both_ways(struct pair *pair)
+{
+    static const struct wire_options options;
+    static char address[32];
+    uint16_t port;
+    assert_int_equal(wire_new(&options, &pair->listener, NULL), PAWL_OK);
+    assert_int_equal(wire_listen(pair->listener, "127.0.0.1:0", TAG_LISTENER, &port, NULL),
+                     PAWL_OK);
+    snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)port);
+    pair->identity.members[1].peer_address = bytes_string(address);
+    pair->older = dial_as_node_2(pair);
+    wait_for(pair, &pair->hello_count, 1);
+    wait_for(pair, &pair->dialled_count, 1);
+}
+
+static void stop_listening(struct pair *pair)
+{
+    wire_free(pair->listener);
+    pair->listener = NULL;
+    wait_for(pair, &pair->dial_closed_count, 2); /* it broke, and then it was refused */
+}
+
+static void test_peers_refused_while_the_peer_is_heard_is_not_lost(void **state)
+{
+    struct pair *pair = *state;
+    link_both_ways(pair);
+    stop_listening(pair);
+    assert_int_equal(pair->lost_count, 0);
+    wire_close(pair->stranger, pair->older);
+    wait_for(pair, &pair->lost_count, 1);
+}
+
+static void test_peers_closed_and_then_refused_is_lost(void **state)
+{
+    struct pair *pair = *state;
+    link_both_ways(pair);
+    wire_close(pair->stranger, pair->older);
+    wait_for(pair, &pair->older_closed_count, 1);
+    assert_int_equal(pair->lost_count, 0);
+    stop_listening(pair);
+    wait_for(pair, &pair->lost_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
         TEST(test_peers_silent_connections_do_not_keep_a_node_out),
         TEST(test_peers_newer_connection_of_a_node_replaces_the_older),
+        TEST(test_peers_refused_while_the_peer_is_heard_is_not_lost),
+        TEST(test_peers_closed_and_then_refused_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

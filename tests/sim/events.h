@@ -17,6 +17,7 @@ enum sim_event_kind {
     EVENT_NODE_LANE,   /* target: node, detail: enum sim_lane; its jobs are through */
     EVENT_NODE_ERRAND, /* target: node, detail: ticket of a job */
     EVENT_PEER_FRAME,  /* target: node, detail: from which; frame */
+    EVENT_PEER_LOST,   /* target: node, detail: which; its connection broke, a new one fails */
     EVENT_DIAL,        /* target: host, detail: slot and node */
     EVENT_CONNECTION,  /* target: connection, detail: direction; its next frames are due */
     EVENT_HOST_BOOT,   /* target: host */

@@ -257,6 +257,19 @@ static void stop_rotating(struct sim *sim)
     }
 }
 
+/* Wrong news, again and again: of one node to all, or of anybody to anybody. */
+static void spread_rumours(struct sim *sim, const struct fault *fault)
+{
+    struct random *random = &sim->faults.random;
+    const uint32_t nodes = sim->plan.node_count;
+    const bool is_of_one = random_chance(random, 500000);
+    const uint32_t lost = leader_or_any(sim)->index;
+    for (uint64_t rounds = random_between(random, 1, 12); rounds > 0; rounds--)
+        for (uint32_t to = 0; to < nodes; to++)
+            network_peer_lost(sim, to, is_of_one ? lost : (uint32_t)random_below(random, nodes),
+                              fault->end_us);
+}
+
 static void strike_links(struct sim *sim, struct fault *fault)
 {
     struct random *random = &sim->faults.random;
@@ -272,6 +285,8 @@ static void strike_links(struct sim *sim, struct fault *fault)
         split(sim, fault->other, true);
     } else if (fault->kind == FAULT_ONE_WAY) {
         cut_between(sim, fault->node, fault->other, true);
+    } else if (fault->kind == FAULT_PEER_LOST) {
+        spread_rumours(sim, fault);
     } else if (fault->kind == FAULT_SLOW_LINK) {
         slow_links(sim, fault);
     } else {

@@ -10,6 +10,7 @@ enum {
     DELAY_US_MAX = 500,
     HELD_US = 20000, /* how often bytes held back by a cut try again */
     REFUSED_US = 1000,
+    LOST_US_MAX = 20000, /* until a process that is gone is noticed */
     DIAL_TIMEOUT_US = 1000000,
 };
 
@@ -77,6 +78,25 @@ void network_peer_send(struct sim *sim, uint32_t from, uint32_t to, uint8_t type
     if (link->double_ppm > 0 && random_chance(&network->random, link->double_ppm))
         peer_frame_put(sim, from, to, packet_new(type, body));
     peer_frame_put(sim, from, to, packet_new(type, body));
+}
+
+void network_peer_lost(struct sim *sim, uint32_t to, uint32_t lost, uint64_t until_us)
+{
+    const uint64_t at_us = random_between(&sim->network.random, sim->events.now_us, until_us);
+    events_put(&sim->events, (struct event){.at_us = at_us,
+                                            .kind = EVENT_PEER_LOST,
+                                            .life = sim->nodes[to].life,
+                                            .target = to,
+                                            .detail = lost});
+}
+
+/* A cut holds the news back as it does everything else. */
+static void tell_peers(struct sim *sim, uint32_t lost)
+{
+    for (uint32_t to = 0; to < sim->plan.node_count; to++)
+        if (to != lost && !sim->network.links[to][lost].is_cut &&
+            !sim->network.links[lost][to].is_cut)
+            network_peer_lost(sim, to, lost, sim->events.now_us + LOST_US_MAX);
 }
 
 /* ---- connections ---- */
@@ -342,6 +362,7 @@ static void breaks(struct sim *sim, size_t at)
 void network_node_gone(struct sim *sim, uint32_t node)
 {
     each_connection(sim, node_side_ends, is_of_node, node);
+    tell_peers(sim, node);
 }
 
 void network_node_dark(struct sim *sim, uint32_t node)

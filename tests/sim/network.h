@@ -3,7 +3,8 @@
  * 1. Peer frames may be lost, doubled, late and out of order.
  * 2. Inside a connection bytes keep their order and none is lost or doubled; it may break at any
  * moment with everything that is under way, or fall silent without either side being told.
- * 3. A cut between two endpoints stops peer frames; it holds back a connection's bytes until it
+ * 3. Nodes hear of it when the process of another is gone, and now and then when it is not.
+ * 4. A cut between two endpoints stops peer frames; it holds back a connection's bytes until it
  * heals or the connection breaks.
  */
 #ifndef PAWL_SIM_NETWORK_H
@@ -55,6 +56,8 @@ void network_heal(struct sim *sim);
 
 void network_peer_send(struct sim *sim, uint32_t from, uint32_t to, uint8_t type,
                        struct bytes body);
+/* A node is told, at some moment until then, that another one takes no connection any more. */
+void network_peer_lost(struct sim *sim, uint32_t to, uint32_t lost, uint64_t until_us);
 /* A host dials a node; the outcome comes as an EVENT_DIAL. */
 void network_dial(struct sim *sim, uint32_t host, uint32_t slot, uint32_t node);
 void network_dialled(struct sim *sim, const struct event *event);

@@ -389,6 +389,15 @@ void sim_node_peer_frame(struct sim *sim, const struct event *event)
               event->frame);
 }
 
+void sim_node_peer_lost(struct sim *sim, const struct event *event)
+{
+    struct sim_node *node = &sim->nodes[event->target];
+    if (node->is_up && node->life == event->life)
+        inbox_put(node,
+                  &(struct replica_input){.kind = REPLICA_PEER_LOST, .source = event->detail + 1},
+                  NULL);
+}
+
 void sim_node_client_frame(struct sim *sim, uint32_t index, uint64_t connection,
                            struct packet *frame_take)
 {

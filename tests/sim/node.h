@@ -96,6 +96,7 @@ void sim_node_turn(struct sim *sim, const struct event *event);
 void sim_node_lane_done(struct sim *sim, const struct event *event);
 void sim_node_errand(struct sim *sim, const struct event *event);
 void sim_node_peer_frame(struct sim *sim, const struct event *event);
+void sim_node_peer_lost(struct sim *sim, const struct event *event);
 void sim_node_client_frame(struct sim *sim, uint32_t index, uint64_t connection,
                            struct packet *frame_take);
 void sim_node_connection_closed(struct sim *sim, uint32_t index, uint64_t connection);

@@ -23,6 +23,7 @@ enum { SIM_NODES_MAX = 5, SIM_HOSTS_MAX = 16 };
     X(ISOLATE_LEADER, "leader isolated from nodes")                                                \
     X(SPLIT, "partition")                                                                          \
     X(ONE_WAY, "one-way cut")                                                                      \
+    X(PEER_LOST, "node held for gone")                                                             \
     X(LOSS, "frames lost")                                                                         \
     X(DUPLICATION, "frames doubled")                                                               \
     X(REORDERING, "frames reordered")                                                              \

@@ -226,6 +226,9 @@ static void happen(struct sim *sim, const struct event *event)
     case EVENT_PEER_FRAME:
         sim_node_peer_frame(sim, event);
         break;
+    case EVENT_PEER_LOST:
+        sim_node_peer_lost(sim, event);
+        break;
     case EVENT_DIAL:
         network_dialled(sim, event);
         break;
