@@ -240,17 +240,31 @@ static enum pawl_error condition_check(struct decide *decide, struct run *run,
     return wf_evaluate_truth(decide, run, raw, task->condition, is_met_out);
 }
 
-static enum pawl_error task_begin(struct decide *decide, struct run *run)
+/* NULL: no memory. */
+static struct frame *frame_push(struct decide *decide, struct run *run, const struct task *task)
 {
-    assert(run->frame_count < run->frame_capacity);
-    const struct task *task = run->definition->tasks[run->move.task];
-    uint32_t raw = run->move.value;
-    struct frame *frame = &run->frames[run->frame_count++];
+    assert(run->frame_count < FRAMES_MAX);
+    struct frame *frames = wf_array_grow(decide->arena, run->frames, &run->frame_capacity,
+                                         run->frame_count, sizeof *frames);
+    if (frames == NULL)
+        return NULL;
+    run->frames = frames;
+    struct frame *frame = &frames[run->frame_count++];
     *frame = (struct frame){.task = task->index,
-                            .raw_input = raw,
-                            .input = raw,
+                            .raw_input = run->move.value,
+                            .input = run->move.value,
                             .started_us = decide->context->now_us,
                             .undo_mark = run->row.undo_last + 1};
+    return frame;
+}
+
+static enum pawl_error task_begin(struct decide *decide, struct run *run)
+{
+    const struct task *task = run->definition->tasks[run->move.task];
+    uint32_t raw = run->move.value;
+    struct frame *frame = frame_push(decide, run, task);
+    if (frame == NULL)
+        return PAWL_E_NO_MEMORY;
     struct place place = {.frame = frame};
     bool is_met;
     TRY(wf_value_get(decide, run, raw, &place.dot));

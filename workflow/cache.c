@@ -6,6 +6,8 @@
 
 struct cached {
     struct definition *definition;
+    uint8_t *row; /* that it was compiled from */
+    size_t row_bytes;
     uint64_t used; /* when, by the engine's count */
 };
 
@@ -15,6 +17,12 @@ struct engine {
     size_t cached_count, cached_capacity;
     uint64_t uses;
 };
+
+static void cached_free(struct cached *cached)
+{
+    definition_free(cached->definition);
+    free(cached->row);
+}
 
 struct engine *engine_new(void)
 {
@@ -26,7 +34,7 @@ void engine_free(struct engine *engine)
     if (engine == NULL)
         return;
     for (size_t i = 0; i < engine->cached_count; i++)
-        definition_free(engine->cached[i].definition);
+        cached_free(&engine->cached[i]);
     free(engine->cached);
     buffer_done(&engine->scratch);
     free(engine);
@@ -38,7 +46,7 @@ static void cache_drop_oldest(struct engine *engine)
     for (size_t i = 1; i < engine->cached_count; i++)
         if (engine->cached[i].used < engine->cached[oldest].used)
             oldest = i;
-    definition_free(engine->cached[oldest].definition);
+    cached_free(&engine->cached[oldest]);
     engine->cached[oldest] = engine->cached[--engine->cached_count];
 }
 
@@ -50,47 +58,72 @@ struct buffer *engine_scratch(struct engine *engine)
     return &engine->scratch;
 }
 
-static bool is_same(const struct definition *definition, struct bytes namespace_name,
-                    struct bytes name, struct bytes version, struct bytes value)
-{
-    return bytes_equal(definition->name, name) && bytes_equal(definition->version, version) &&
-           bytes_equal(definition->namespace_name, namespace_name) &&
-           bytes_equal(definition->value, value);
-}
-
-static enum pawl_error cache_add(struct engine *engine, struct definition *definition)
-{
-    if (engine->cached_count == engine->cached_capacity) {
-        size_t capacity = engine->cached_capacity == 0 ? 16 : engine->cached_capacity * 2;
-        struct cached *grown = realloc(engine->cached, capacity * sizeof *grown);
-        if (grown == NULL)
-            return PAWL_E_NO_MEMORY;
-        engine->cached = grown;
-        engine->cached_capacity = capacity;
-    }
-    engine->cached[engine->cached_count++] =
-        (struct cached){.definition = definition, .used = ++engine->uses};
-    return PAWL_OK;
-}
-
-enum pawl_error wf_definition_get(struct engine *engine, struct bytes namespace_name,
-                                  struct bytes name, struct bytes version, struct bytes value,
-                                  const struct definition **definition_out, struct pawl_diag *diag)
+/* What is cached of a row, NULL: nothing. */
+static struct cached *cached_find(const struct engine *engine, struct bytes row)
 {
     for (size_t i = 0; i < engine->cached_count; i++) {
         struct cached *cached = &engine->cached[i];
-        if (!is_same(cached->definition, namespace_name, name, version, value))
-            continue;
-        cached->used = ++engine->uses;
-        *definition_out = cached->definition;
-        return PAWL_OK;
+        if (bytes_equal(bytes_of(cached->row, cached->row_bytes), row))
+            return cached;
     }
-    struct definition *definition;
-    TRY(definition_load(value, &definition, diag));
-    if (cache_add(engine, definition) != PAWL_OK) {
-        definition_free(definition);
+    return NULL;
+}
+
+static bool cache_grow(struct engine *engine)
+{
+    if (engine->cached_count < engine->cached_capacity)
+        return true;
+    size_t capacity = engine->cached_capacity == 0 ? 16 : engine->cached_capacity * 2;
+    struct cached *grown = realloc(engine->cached, capacity * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    engine->cached = grown;
+    engine->cached_capacity = capacity;
+    return true;
+}
+
+/* A copy of the row, and the definition compiled from it. */
+static enum pawl_error cached_make(struct bytes row, struct bytes document,
+                                   struct cached *cached_out, struct pawl_diag *diag)
+{
+    struct cached cached = {.row_bytes = row.size};
+    TRY(definition_load(document, &cached.definition, diag));
+    cached.row = malloc(row.size + 1);
+    if (cached.row == NULL) {
+        definition_free(cached.definition);
         return PAWL_E_NO_MEMORY;
     }
-    *definition_out = definition;
+    memcpy(cached.row, row.data, row.size);
+    *cached_out = cached;
+    return PAWL_OK;
+}
+
+static enum pawl_error cache_add(struct engine *engine, struct bytes row, struct arena *arena,
+                                 struct cached **cached_out, struct pawl_diag *diag)
+{
+    struct definition_row decoded;
+    TRY(codec_decode(&schema_definition_row, row, arena, &decoded, diag));
+    if (!cache_grow(engine))
+        return PAWL_E_NO_MEMORY;
+    struct cached *cached = &engine->cached[engine->cached_count];
+    TRY(cached_make(row, decoded.value, cached, diag));
+    engine->cached_count++;
+    *cached_out = cached;
+    return PAWL_OK;
+}
+
+enum pawl_error wf_definition_get(struct engine *engine, const struct changes *rows,
+                                  const struct instance *run,
+                                  const struct definition **definition_out, struct pawl_diag *diag)
+{
+    struct bytes row;
+    TRY(changes_get(rows, TABLE_DEFINITION,
+                    key_definition(rows->arena, run->namespace_name, run->definition, run->version),
+                    &row));
+    struct cached *cached = cached_find(engine, row);
+    if (cached == NULL)
+        TRY(cache_add(engine, row, rows->arena, &cached, diag));
+    cached->used = ++engine->uses;
+    *definition_out = cached->definition;
     return PAWL_OK;
 }

@@ -1,6 +1,6 @@
 /* The cache of compiled definitions, which is all that an engine keeps between decisions.
  *
- * 1. An entry is found by namespace, name, version and the very bytes of the document.
+ * 1. An entry is found by the very bytes of its row: the document, which names itself.
  * 2. Entries go, least recently used first, only before a decision begins; one in use never goes.
  */
 #ifndef PAWL_WORKFLOW_CACHE_H

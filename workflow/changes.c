@@ -1,12 +1,21 @@
 #include "workflow/changes.h"
 
-/* FNV-1a over table and key. Only places depend on it, never an order that anybody sees. */
+static uint64_t mixed(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+/* Of table and key. Only places depend on it, never an order that anybody sees. */
 static uint64_t hash_of(enum row_table table, struct bytes key)
 {
-    uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)table;
-    for (size_t i = 0; i < key.size; i++)
-        hash = (hash ^ key.data[i]) * 0x100000001b3u;
-    return hash ^ hash >> 29;
+    uint64_t hash = key.size << 8 | (uint64_t)table;
+    const uint8_t *at = key.data, *end = key.data + key.size;
+    for (; end - at >= 8; at += 8)
+        hash = mixed(hash, le64_get(at));
+    uint8_t rest[8] = {0};
+    memcpy(rest, at, (size_t)(end - at));
+    return mixed(hash, le64_get(rest));
 }
 
 /* The slot of a row, or the free slot where it would go. */
@@ -34,7 +43,7 @@ static struct change *change_find(const struct changes *changes, enum row_table 
 
 static enum pawl_error changes_grow(struct changes *changes)
 {
-    enum { ROWS_FIRST = 32 };
+    enum { ROWS_FIRST = 16 };
     size_t capacity = changes->capacity == 0 ? ROWS_FIRST : changes->capacity * 2;
     struct change *rows = arena_array(changes->arena, capacity, sizeof *rows);
     uint32_t *slots = arena_array(changes->arena, capacity * 2, sizeof *slots);

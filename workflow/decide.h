@@ -20,6 +20,8 @@
 
 #define WF_FAULTED PAWL_E_EXPRESSION
 
+enum { FRAMES_MAX = TASK_DEPTH_MAX + 2 };
+
 struct fault {
     struct problem problem;
     struct bytes value; /* the problem packed; empty until it is raised */
@@ -67,7 +69,8 @@ struct run {
     struct instance row;
     struct token *token;
     struct frame *frames; /* of the token; frame_count of frame_capacity */
-    uint32_t frame_count, frame_capacity;
+    size_t frame_capacity;
+    uint32_t frame_count;
     const struct definition *definition; /* NULL until wf_run_define */
     struct slot *slots;
     size_t slot_count, slot_capacity;
@@ -104,10 +107,9 @@ MUST_USE enum pawl_error wf_decision_closed(struct decide *decide, struct id128 
 
 /* --- cache.c --- */
 
-/* The compiled definition of a row's value; lives until the next decide at least. */
-MUST_USE enum pawl_error wf_definition_get(struct engine *engine, struct bytes namespace_name,
-                                           struct bytes name, struct bytes version,
-                                           struct bytes value,
+/* The compiled definition that a run follows; lives until the next decide at least. */
+MUST_USE enum pawl_error wf_definition_get(struct engine *engine, const struct changes *rows,
+                                           const struct instance *run,
                                            const struct definition **definition_out,
                                            struct pawl_diag *diag);
 

@@ -121,9 +121,9 @@ static enum pawl_error variable_get(struct decide *decide, struct run *run,
 enum pawl_error wf_evaluate(struct decide *decide, struct run *run, const struct place *place,
                             const struct expression *expression, struct bytes *value_out)
 {
-    struct bytes variables[SLOTS_MAX] = {{NULL, 0}};
+    struct bytes variables[SLOTS_MAX]; /* only those that it names */
     uint64_t used = expression_slots_used(expression);
-    for (uint32_t slot = 0; slot < SLOTS_MAX; slot++)
+    for (uint32_t slot = 0; used >> slot != 0; slot++)
         if ((used >> slot & 1) != 0)
             TRY(variable_get(decide, run, place, slot, &variables[slot]));
     uint64_t fuel = EXPRESSION_FUEL;
@@ -134,7 +134,7 @@ enum pawl_error wf_evaluate(struct decide *decide, struct run *run, const struct
         .fuel = &fuel,
         .arena = decide->arena,
     };
-    struct pawl_diag diag = {.line = 0};
+    struct pawl_diag diag;
     struct bytes value;
     enum pawl_error error = expression_evaluate(expression, &context, &value, NULL, &diag);
     decide->fuel_spent += EXPRESSION_FUEL - fuel;
@@ -244,7 +244,7 @@ enum pawl_error wf_render(struct decide *decide, struct run *run, const struct p
     TRY(error);
     TRY(wf_scratch_take(decide, begin, &value));
     decide->fuel_spent += value.size / 64;
-    struct pawl_diag diag = {.line = 0};
+    struct pawl_diag diag;
     error = value_check(value, NULL, &diag); /* the parts fit, their sum may not */
     if (error == PAWL_E_LIMIT || error == PAWL_E_INVALID)
         return wf_fault(decide, PROBLEM_EXPRESSION, "%s", diag.text);

@@ -143,13 +143,7 @@ static enum pawl_error position_find(struct query *query, const struct query_run
     const struct token *token = run->row.tokens.elements;
     const struct frame *frames = token->frames.elements;
     const struct definition *definition;
-    struct definition_row row;
-    TRY(changes_get_row(&query->rows, TABLE_DEFINITION,
-                        key_definition(query->arena, run->row.namespace_name, run->row.definition,
-                                       run->row.version),
-                        &schema_definition_row, &row));
-    TRY(wf_definition_get(query->engine, run->row.namespace_name, run->row.definition,
-                          run->row.version, row.value, &definition, query->diag));
+    TRY(wf_definition_get(query->engine, &query->rows, &run->row, &definition, query->diag));
     uint32_t task = token->task;
     if (task == 0 && token->frames.count > 0)
         task = frames[token->frames.count - 1].task;

@@ -3,22 +3,16 @@
 
 #include <assert.h>
 
-enum { FRAMES_MAX = TASK_DEPTH_MAX + 2 };
-
-static enum pawl_error token_open(struct decide *decide, struct run *run)
+static enum pawl_error token_open(struct run *run)
 {
     if (run->row.tokens.count != 1)
         return PAWL_E_CORRUPT;
     run->token = run->row.tokens.elements;
-    run->frame_capacity = FRAMES_MAX;
-    run->frames = arena_array(decide->arena, FRAMES_MAX, sizeof *run->frames);
-    if (run->frames == NULL)
-        return PAWL_E_NO_MEMORY;
     if (run->token->frames.count > FRAMES_MAX)
         return PAWL_E_CORRUPT;
+    run->frames = run->token->frames.elements;
     run->frame_count = (uint32_t)run->token->frames.count;
-    if (run->frame_count > 0)
-        memcpy(run->frames, run->token->frames.elements, run->frame_count * sizeof *run->frames);
+    run->frame_capacity = run->frame_count;
     return PAWL_OK;
 }
 
@@ -46,20 +40,15 @@ enum pawl_error wf_run_load(struct decide *decide, struct id128 id, struct run *
     run.undos = run.row.undos.elements;
     run.undo_count = run.undo_capacity = run.row.undos.count;
     if (run_status_is_open(run.row.status))
-        TRY(token_open(decide, &run));
+        TRY(token_open(&run));
     *run_out = run;
     return PAWL_OK;
 }
 
 enum pawl_error wf_run_define(struct decide *decide, struct run *run)
 {
-    struct definition_row row;
-    const struct instance *header = &run->row;
-    struct bytes key =
-        key_definition(decide->arena, header->namespace_name, header->definition, header->version);
-    TRY(changes_get_row(&decide->changes, TABLE_DEFINITION, key, &schema_definition_row, &row));
-    TRY(wf_definition_get(decide->engine, header->namespace_name, header->definition,
-                          header->version, row.value, &run->definition, &decide->decision->diag));
+    TRY(wf_definition_get(decide->engine, &decide->changes, &run->row, &run->definition,
+                          &decide->decision->diag));
     for (uint32_t i = 0; i < run->frame_count; i++)
         if (run->frames[i].task >= run->definition->task_count)
             return PAWL_E_CORRUPT;
@@ -70,10 +59,8 @@ enum pawl_error wf_run_begin(struct decide *decide, struct run *run)
 {
     run->is_new = true;
     run->token = ARENA_NEW(decide->arena, struct token);
-    run->frames = arena_array(decide->arena, FRAMES_MAX, sizeof *run->frames);
-    if (run->token == NULL || run->frames == NULL)
+    if (run->token == NULL)
         return PAWL_E_NO_MEMORY;
-    run->frame_capacity = FRAMES_MAX;
     run->token->number = 1;
     return PAWL_OK;
 }

@@ -11,43 +11,88 @@
  */
 #include "workflow/decide.h"
 
-#include <stdio.h>
-
 enum {
     KEY_BYTES_MAX = 256, /* of an idempotency key */
     VISIT_BYTES_MAX = 160,
 };
+
+/* A text being put together; what does not fit is only counted. */
+struct text {
+    size_t size;
+    char data[KEY_BYTES_MAX];
+};
+
+static void text_add(struct text *text, struct bytes part)
+{
+    if (text->size + part.size <= sizeof text->data && part.size > 0)
+        memcpy(text->data + text->size, part.data, part.size);
+    text->size += part.size;
+}
+
+static void text_add_number(struct text *text, uint32_t number)
+{
+    char digits[10];
+    size_t first = sizeof digits;
+    do
+        digits[--first] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    text_add(text, bytes_of(digits + first, sizeof digits - first));
+}
+
+static struct bytes text_take(const struct text *text, struct arena *arena)
+{
+    return arena_copy(arena, bytes_of(text->data, text->size));
+}
 
 enum pawl_error wf_visit(struct decide *decide, const struct run *run, struct bytes *visit_out)
 {
     uint32_t count = run->frame_count - 1; /* the lists around the innermost task */
     while (count > 1 && run->frames[count - 1].loops == 0)
         count--;
-    char text[VISIT_BYTES_MAX + 24];
-    int size = 0;
-    for (uint32_t i = 0; i < count && size < VISIT_BYTES_MAX; i++)
-        size += snprintf(text + size, sizeof text - (size_t)size, i == 0 ? "%u" : ".%u",
-                         run->frames[i].loops);
-    if (run->row.undo_rounds > 0 && size < VISIT_BYTES_MAX)
-        size += snprintf(text + size, sizeof text - (size_t)size, "+%u", run->row.undo_rounds);
-    if (size >= VISIT_BYTES_MAX)
+    struct text text;
+    text.size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        text_add(&text, i == 0 ? bytes_of(NULL, 0) : BYTES_LITERAL("."));
+        text_add_number(&text, run->frames[i].loops);
+    }
+    if (run->row.undo_rounds > 0) {
+        text_add(&text, BYTES_LITERAL("+"));
+        text_add_number(&text, run->row.undo_rounds);
+    }
+    if (text.size >= VISIT_BYTES_MAX)
         return wf_fault(decide, PROBLEM_RUNTIME, "too many nested loops to name a step");
-    *visit_out = arena_copy(decide->arena, bytes_of(text, (size_t)size));
+    *visit_out = text_take(&text, decide->arena);
     return visit_out->data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
+}
+
+static void key_begin(struct text *text, struct id128 run)
+{
+    char id[37];
+    id128_format(run, id);
+    text->size = 0;
+    text_add(text, bytes_of(id, 36));
+}
+
+static void key_end_with(struct text *text, const struct step_row *step)
+{
+    text_add(text, BYTES_LITERAL("/"));
+    text_add(text, step->visit);
+    text_add(text, step->is_undo ? BYTES_LITERAL("/undo") : bytes_of(NULL, 0));
 }
 
 enum pawl_error wf_idempotency_key(struct arena *arena, struct id128 run,
                                    const struct step_row *step, struct bytes *key_out)
 {
-    char id[37], text[KEY_BYTES_MAX + 1];
-    id128_format(run, id);
-    const char *undo = step->is_undo ? "/undo" : "";
-    int size = snprintf(text, sizeof text, "%s%.*s/%.*s%s", id, (int)step->pointer.size,
-                        (const char *)step->pointer.data, (int)step->visit.size,
-                        (const char *)step->visit.data, undo);
-    if (size > KEY_BYTES_MAX) /* the task's index says the same as its pointer, shorter */
-        size = snprintf(text, sizeof text, "%s/#%u/%.*s%s", id, step->task, (int)step->visit.size,
-                        (const char *)step->visit.data, undo);
-    *key_out = arena_copy(arena, bytes_of(text, (size_t)size));
+    struct text text;
+    key_begin(&text, run);
+    text_add(&text, step->pointer);
+    key_end_with(&text, step);
+    if (text.size > KEY_BYTES_MAX) { /* the task's index says the same as its pointer, shorter */
+        key_begin(&text, run);
+        text_add(&text, BYTES_LITERAL("/#"));
+        text_add_number(&text, step->task);
+        key_end_with(&text, step);
+    }
+    *key_out = text_take(&text, arena);
     return key_out->data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
 }
