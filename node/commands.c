@@ -18,45 +18,12 @@ enum {
     WAITING_MAX = 16384,
     WAITING_BYTES_MAX = 64 << 20,
     TIMERS_PER_TURN = 256,
+    DISPATCHES_PER_TURN = 64,
     TIMERS_UNCOMMITTED_BYTES_MAX = 256 << 10,
     DECIDING_US_PER_TURN = 20000,
     BATCH_MAX = 256,
     STUCK_US = 1000 * 1000, /* until what could not be decided is tried again */
 };
-
-/* ---- types whose steps may wait for a worker ---- */
-
-static const struct ready_type *find_type(const struct partition *partition, struct bytes type)
-{
-    const struct ready_type *found = partition->ready_types;
-    while (found != NULL && !bytes_equal(found->type, type))
-        found = found->next;
-    return found;
-}
-
-/* The list holds the types of which rows may wait in TABLE_READY, and no other. */
-static void set_maybe_ready(struct partition *partition, struct bytes type, bool is_maybe_ready)
-{
-    struct ready_type **at = &partition->ready_types;
-    while (*at != NULL && !bytes_equal((*at)->type, type))
-        at = &(*at)->next;
-    struct ready_type *found = *at;
-    if (found != NULL && !is_maybe_ready) {
-        *at = found->next;
-        free(found);
-    } else if (found == NULL && is_maybe_ready &&
-               (found = malloc(sizeof *found + type.size)) != NULL) {
-        memcpy(found + 1, type.data, type.size);
-        *found = (struct ready_type){.next = partition->ready_types,
-                                     .type = bytes_of(found + 1, type.size)};
-        partition->ready_types = found; /* without memory the next attach or hand-out asks again */
-    }
-}
-
-void commands_type_ready(struct partition *partition, struct bytes type)
-{
-    set_maybe_ready(partition, type, true);
-}
 
 /* ---- adopting a decision ---- */
 
@@ -105,7 +72,7 @@ static void adopt_dispatch(struct partition *partition, const struct decision *d
     for (size_t i = 0; i < decision->handout_count; i++)
         dispatch_take(partition->dispatch, decision->handouts[i].session);
     for (size_t i = 0; i < decision->readied_count; i++)
-        commands_type_ready(partition, decision->readied[i]);
+        dispatch_type_waits(partition->dispatch, decision->readied[i], true);
     dispatch_adopt(partition->dispatch, &decision->draft);
 }
 
@@ -259,7 +226,7 @@ static void conclude(struct partition *partition, const struct command *command,
 {
     struct payload *payload = entry_of(partition, command, outcome);
     if (command->kind == CMD_DISPATCH)
-        set_maybe_ready(partition, command->type, outcome->decision.has_more);
+        dispatch_type_waits(partition->dispatch, command->type, outcome->decision.has_more);
     if (payload != NULL) {
         adopt(partition, outcome, payload);
     } else if (outcome->origin.connection != 0) {
@@ -271,17 +238,29 @@ static void conclude(struct partition *partition, const struct command *command,
     }
 }
 
+/* It could not be decided. Steps that wait to be handed out still do. */
+static void give_up(struct partition *partition, const struct command *command,
+                    struct origin origin, enum pawl_error error)
+{
+    respond(partition, origin, error, NULL);
+    if (command->kind == CMD_DISPATCH)
+        dispatch_type_waits(partition->dispatch, command->type, true);
+    else if (origin.connection == 0)
+        note_refusal(partition, command);
+}
+
 /* Decide once. NEEDS_ROWS: reader says what is missing; nothing happened. */
 static enum decided decide(struct partition *partition, const struct command *command,
                            struct origin origin, struct memory_reader *reader)
 {
     struct outcome *outcome = outcome_new(partition);
     if (outcome == NULL) {
-        respond(partition, origin, PAWL_E_NO_MEMORY, NULL);
+        give_up(partition, command, origin, PAWL_E_NO_MEMORY);
         return DECIDED;
     }
-    *reader = (struct memory_reader){
-        .memory = partition->memory, .level = MEMORY_HEAD, .arena = &outcome->arena};
+    *reader = (struct memory_reader){.memory = partition->memory,
+                                     .level = MEMORY_HEAD,
+                                     .arena = &partition->replica->turn_arena};
     const struct view view = memory_view(reader);
     outcome->origin = origin;
     enum pawl_error error = ask_engine(partition, command, outcome, &view);
@@ -289,31 +268,44 @@ static enum decided decide(struct partition *partition, const struct command *co
         conclude(partition, command, outcome);
         return DECIDED;
     }
-    if (error == PAWL_E_NOT_LOADED) {
-        assert(reader->is_missing);
-        /* The keys of what is missing live in the outcome's arena. */
-        reader->missing.begin = arena_copy(&partition->replica->turn_arena, reader->missing.begin);
-        reader->missing.end = arena_copy(&partition->replica->turn_arena, reader->missing.end);
-    } else {
-        respond(partition, origin, error, NULL);
-        if (origin.connection == 0)
-            note_refusal(partition, command);
-    }
     outcome_free(partition, outcome);
-    return error == PAWL_E_NOT_LOADED ? NEEDS_ROWS : DECIDED;
+    if (error == PAWL_E_NOT_LOADED) {
+        assert(reader->missing_count > 0);
+        return NEEDS_ROWS;
+    }
+    give_up(partition, command, origin, error);
+    return DECIDED;
 }
 
 /* ---- loading ---- */
 
-/* The token of the load; 0: no memory. */
-static uint64_t submit_load(struct partition *partition, const struct memory_missing *missing)
+static bool copy_missing(struct job *job, const struct memory_reader *reader)
+{
+    struct load_part *parts = arena_array(&job->arena, reader->missing_count, sizeof *parts);
+    if (parts == NULL)
+        return false;
+    for (size_t i = 0; i < reader->missing_count; i++) {
+        struct memory_missing missing = reader->missing[i];
+        missing.begin = arena_copy(&job->arena, missing.begin);
+        missing.end = arena_copy(&job->arena, missing.end);
+        if (missing.begin.size != reader->missing[i].begin.size ||
+            missing.end.size != reader->missing[i].end.size)
+            return false;
+        parts[i] = (struct load_part){.missing = missing};
+    }
+    job->load.parts = parts;
+    job->load.part_count = job->load.part_capacity = reader->missing_count;
+    return true;
+}
+
+/* Everything that reader misses. The token of the load; 0: no memory. */
+static uint64_t submit_load(struct partition *partition, const struct memory_reader *reader)
 {
     struct job *job = job_new(JOB_LOAD, partition->number);
-    if (job == NULL)
+    if (job == NULL || !copy_missing(job, reader)) {
+        job_free(job);
         return 0;
-    job->load.missing = *missing;
-    job->load.missing.begin = arena_copy(&job->arena, missing->begin);
-    job->load.missing.end = arena_copy(&job->arena, missing->end);
+    }
     job->load.token = ++partition->next_token;
     partition->load_count++;
     const uint64_t token = job->load.token;
@@ -325,7 +317,7 @@ void commands_own_load(struct partition *partition, uint64_t *load,
                        const struct memory_reader *reader)
 {
     if (*load == 0)
-        *load = submit_load(partition, &reader->missing);
+        *load = submit_load(partition, reader);
 }
 
 static struct waiting *wait_add(struct partition *partition, const struct command *command,
@@ -333,7 +325,7 @@ static struct waiting *wait_add(struct partition *partition, const struct comman
 {
     struct waiting *waiting = waiting_add(&partition->waiting, command, origin);
     if (waiting == NULL)
-        respond(partition, origin, PAWL_E_NO_MEMORY, NULL);
+        give_up(partition, command, origin, PAWL_E_NO_MEMORY);
     else if (command->kind == CMD_LEASE_LOST)
         sessions_loss_waits(partition, command->lease.session, true);
     return waiting;
@@ -350,10 +342,10 @@ static void wait_remove(struct partition *partition, struct waiting *waiting)
 static void wait_for_rows(struct partition *partition, struct waiting *waiting,
                           const struct memory_reader *reader)
 {
-    const uint64_t token = submit_load(partition, &reader->missing);
+    const uint64_t token = submit_load(partition, reader);
     if (token != 0 && waiting_set_load(&partition->waiting, waiting, token))
         return;
-    respond(partition, waiting->origin, PAWL_E_NO_MEMORY, NULL);
+    give_up(partition, &waiting->command, waiting->origin, PAWL_E_NO_MEMORY);
     wait_remove(partition, waiting);
 }
 
@@ -439,11 +431,14 @@ static void wake(struct partition *partition, uint64_t token)
 
 void commands_loaded(struct partition *partition, struct job *job)
 {
+    const uint64_t label = NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label;
     enum pawl_error error = job->error;
-    if (error == PAWL_OK && partition->role == RAFT_LEADER)
-        error = memory_loaded(
-            partition->memory, NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label,
-            &job->load.missing, job->load.rows, job->load.row_count, job->load.covered_end);
+    for (size_t i = 0; i < job->load.part_count && error == PAWL_OK; i++) {
+        const struct load_part *part = &job->load.parts[i];
+        if (partition->role == RAFT_LEADER)
+            error = memory_loaded(partition->memory, label, &part->missing, part->rows,
+                                  part->row_count, part->covered_end);
+    }
     assert(error == PAWL_OK || error == PAWL_E_STALE || job->error == PAWL_E_NO_MEMORY);
     /* A stale load, or one that found no memory, wakes who waits for it too: it misses the same
      * rows again and loads again. Who lost the role keeps no rows, and nobody waits. */
@@ -456,11 +451,6 @@ void commands_fail_all(struct partition *partition, enum pawl_error error)
     for (const struct waiting *w = partition->waiting.first; w != NULL; w = w->next)
         respond(partition, w->origin, error, NULL);
     waiting_clear(&partition->waiting);
-    while (partition->ready_types != NULL) {
-        struct ready_type *type = partition->ready_types;
-        partition->ready_types = type->next;
-        free(type);
-    }
     partition->stuck_until_us = 0;
 }
 
@@ -500,7 +490,7 @@ static void fire_timers(struct partition *partition)
                                        .level = MEMORY_HEAD,
                                        .arena = &partition->replica->turn_arena};
         const bool is_found = first_timer(partition, &reader, &key);
-        if (reader.is_missing)
+        if (reader.missing_count > 0)
             commands_own_load(partition, &partition->timer_load, &reader);
         /* One that waits for rows is still the first: a finished load goes on from there. */
         if (!is_found || timer_key_due_us(key) > partition_clock_us(partition) ||
@@ -512,40 +502,30 @@ static void fire_timers(struct partition *partition)
     }
 }
 
-struct free_types {
-    struct partition *partition;
-    struct bytes types[SESSION_TYPES_MAX]; /* in the turn's arena */
-    size_t count;
-};
-
-static void note_free_type(void *user, struct bytes type)
+/* Hand out steps of one type. What it needs may be loading then: until that is decided, the type
+ * counts as one of which nothing waits. */
+static void dispatch_type(struct partition *partition, struct bytes type)
 {
-    struct free_types *free_types = user;
-    struct partition *partition = free_types->partition;
-    if (free_types->count == SESSION_TYPES_MAX || find_type(partition, type) == NULL)
+    const struct command command = {.kind = CMD_DISPATCH, .type = type};
+    struct memory_reader reader;
+    if (decide(partition, &command, nobody, &reader) == DECIDED)
         return;
-    const struct bytes copy = arena_copy(&partition->replica->turn_arena, type);
-    if (copy.size == type.size)
-        free_types->types[free_types->count++] = copy;
+    struct waiting *waiting = wait_add(partition, &command, nobody);
+    if (waiting != NULL)
+        wait_for_rows(partition, waiting, &reader);
 }
 
 /* Steps that waited for a worker meet credit that has come free. */
 static void dispatch_ready(struct partition *partition)
 {
-    struct free_types free_types = {.partition = partition};
-    if (partition->ready_types == NULL || is_held_back(partition))
-        return;
-    dispatch_each_free_type(partition->dispatch, note_free_type, &free_types);
-    for (size_t i = 0; i < free_types.count; i++) {
-        const struct command command = {.kind = CMD_DISPATCH, .type = free_types.types[i]};
-        struct memory_reader reader;
-        if (decide(partition, &command, nobody, &reader) == DECIDED)
-            continue;
-        struct waiting *waiting = wait_add(partition, &command, nobody);
-        if (waiting == NULL)
-            continue;
-        set_maybe_ready(partition, command.type, false); /* until that is decided */
-        wait_for_rows(partition, waiting, &reader);
+    struct bytes type;
+    for (int i = 0;
+         i < DISPATCHES_PER_TURN && !is_held_back(partition) &&
+         (i == 0 || !is_turn_over(partition)) && dispatch_offer_take(partition->dispatch, &type);
+         i++) {
+        dispatch_type(partition, type);
+        if (partition->batch_count >= BATCH_MAX)
+            consensus_propose(partition);
     }
 }
 

@@ -6,7 +6,14 @@
 #include "node/store/table_place.h"
 #include "proto/limits.h"
 
-enum { LOAD_ROWS_MAX = 512, LOAD_BYTES_MAX = 1 << 20 };
+enum {
+    LOAD_ROWS_MAX = 512,
+    LOAD_BYTES_MAX = 1 << 20,  /* of one part, unless one row is larger */
+    PARTS_BYTES_MAX = 2 << 20, /* after which no further part is begun */
+    RUN_STEPS_MAX = 2,         /* that come with the header of a run, the newest */
+    RUN_VALUES_MAX = 8,
+    RUN_BYTES_MAX = 64 << 10,
+};
 
 struct job *job_new(enum job_kind kind, uint32_t partition)
 {
@@ -143,52 +150,51 @@ static enum pawl_error copy_rows(struct arena *arena, const struct row *rows, si
 /* There is no such row: then there is none from the row before it to the row after it either. So
  * the next new key of an ascending table is known to be absent without another load. */
 static enum pawl_error widen_absence(const struct rows_port *rows, struct rows_snapshot *snapshot,
-                                     struct job *job)
+                                     struct arena *arena, struct load_part *part)
 {
     const struct bytes none = {NULL, 0};
-    const struct bytes key = job->load.missing.begin;
+    const struct bytes key = part->missing.begin;
+    const enum row_table table = part->missing.table;
     struct row before, after;
     size_t before_count, after_count;
-    TRY(rows->scan(rows->self, snapshot, job->load.missing.table, none, key, true, 1, &before,
-                   &before_count));
-    TRY(rows->scan(rows->self, snapshot, job->load.missing.table, key, none, false, 1, &after,
-                   &after_count));
+    TRY(rows->scan(rows->self, snapshot, table, none, key, true, 1, &before, &before_count));
+    TRY(rows->scan(rows->self, snapshot, table, key, none, false, 1, &after, &after_count));
     struct bytes begin = none, end = none;
     if (before_count > 0) { /* the smallest key above it */
-        uint8_t *next = arena_alloc(&job->arena, before.key.size + 1);
+        uint8_t *next = arena_alloc(arena, before.key.size + 1);
         if (next == NULL)
             return PAWL_E_NO_MEMORY;
         memcpy(next, before.key.data, before.key.size);
         begin = bytes_of(next, before.key.size + 1);
     }
     if (after_count > 0) {
-        end = arena_copy(&job->arena, after.key);
+        end = arena_copy(arena, after.key);
         if (end.data == NULL)
             return PAWL_E_NO_MEMORY;
     }
-    job->load.missing = (struct memory_missing){
-        .table = job->load.missing.table, .is_range = true, .begin = begin, .end = end};
-    job->load.covered_end = end;
+    part->missing =
+        (struct memory_missing){.table = table, .is_range = true, .begin = begin, .end = end};
+    part->covered_end = end;
     return PAWL_OK;
 }
 
 static enum pawl_error load_row(const struct rows_port *rows, struct rows_snapshot *snapshot,
-                                struct job *job)
+                                struct arena *arena, struct load_part *part)
 {
-    const struct memory_missing *missing = &job->load.missing;
-    struct row row = {.key = missing->begin};
+    struct row row = {.key = part->missing.begin};
     enum pawl_error error =
-        rows->get(rows->self, snapshot, missing->table, missing->begin, &row.value);
+        rows->get(rows->self, snapshot, part->missing.table, row.key, &row.value);
     if (error == PAWL_E_NOT_FOUND)
-        return table_place(missing->table) == PLACE_IN_ORDER ? widen_absence(rows, snapshot, job)
-                                                             : PAWL_OK;
+        return table_place(part->missing.table) == PLACE_IN_ORDER
+                   ? widen_absence(rows, snapshot, arena, part)
+                   : PAWL_OK;
     TRY(error);
-    TRY(copy_rows(&job->arena, &row, 1, &job->load.rows));
-    job->load.row_count = 1;
+    TRY(copy_rows(arena, &row, 1, &part->rows));
+    part->row_count = 1;
     return PAWL_OK;
 }
 
-/* How many of the rows one load brings: at least one, and more while they are small. */
+/* How many of the rows one part brings: at least one, and more while they are small. */
 static size_t load_count(const struct row *rows, size_t count)
 {
     size_t bytes = 0, taken = 0;
@@ -200,24 +206,111 @@ static size_t load_count(const struct row *rows, size_t count)
 }
 
 static enum pawl_error load_range(const struct rows_port *rows, struct rows_snapshot *snapshot,
-                                  struct job *job)
+                                  struct arena *arena, struct load_part *part)
 {
-    const struct memory_missing *missing = &job->load.missing;
-    struct row *found = arena_array(&job->arena, LOAD_ROWS_MAX + 1, sizeof *found);
+    const struct memory_missing *missing = &part->missing;
+    struct row *found = arena_array(arena, LOAD_ROWS_MAX + 1, sizeof *found);
     size_t count;
     if (found == NULL)
         return PAWL_E_NO_MEMORY;
     TRY(rows->scan(rows->self, snapshot, missing->table, missing->begin, missing->end, false,
                    LOAD_ROWS_MAX + 1, found, &count));
-    job->load.covered_end = missing->end;
+    part->covered_end = missing->end;
     const size_t taken = load_count(found, count);
     if (taken < count) {
-        job->load.covered_end = arena_copy(&job->arena, found[taken].key);
-        if (job->load.covered_end.data == NULL)
+        part->covered_end = arena_copy(arena, found[taken].key);
+        if (part->covered_end.data == NULL)
             return PAWL_E_NO_MEMORY;
     }
-    TRY(copy_rows(&job->arena, found, taken, &job->load.rows));
-    job->load.row_count = taken;
+    TRY(copy_rows(arena, found, taken, &part->rows));
+    part->row_count = taken;
+    return PAWL_OK;
+}
+
+/* ---- what comes with the header of a run ---- */
+
+static bool add_part(struct job *job, enum row_table table, const struct row *row)
+{
+    if (job->load.part_count == job->load.part_capacity) {
+        const size_t capacity = job->load.part_capacity * 2;
+        struct load_part *grown = arena_array(&job->arena, capacity, sizeof *grown);
+        if (grown == NULL)
+            return false;
+        memcpy(grown, job->load.parts, job->load.part_count * sizeof *grown);
+        job->load.parts = grown;
+        job->load.part_capacity = capacity;
+    }
+    struct load_part part = {.missing = {.table = table}};
+    if (copy_rows(&job->arena, row, 1, &part.rows) != PAWL_OK)
+        return false;
+    part.row_count = 1;
+    part.missing.begin = part.rows->key;
+    job->load.parts[job->load.part_count++] = part;
+    return true;
+}
+
+/* Some of the run's rows of a table; without memory for them they are loaded when they are missed.
+ */
+static enum pawl_error load_of_run(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                   struct job *job, enum row_table table, struct bytes run,
+                                   bool is_backward, size_t row_max)
+{
+    struct row found[RUN_VALUES_MAX];
+    size_t count, bytes = 0;
+    uint8_t *after = arena_alloc(&job->arena, run.size);
+    if (after == NULL)
+        return PAWL_OK;
+    memcpy(after, run.data, run.size);
+    for (size_t i = run.size; i > 0 && ++after[i - 1] == 0; i--)
+        continue;
+    TRY(rows->scan(rows->self, snapshot, table, run, bytes_of(after, run.size), is_backward,
+                   row_max, found, &count));
+    for (size_t i = 0; i < count; i++) {
+        bytes += found[i].value.size;
+        if (bytes > RUN_BYTES_MAX || !add_part(job, table, &found[i]))
+            return PAWL_OK;
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_error load_with_run(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                     struct job *job, const struct load_part *header)
+{
+    if (header->missing.table != TABLE_INSTANCE || header->missing.is_range ||
+        header->row_count == 0)
+        return PAWL_OK;
+    const struct bytes run = header->missing.begin;
+    TRY(load_of_run(rows, snapshot, job, TABLE_STEP, run, true, RUN_STEPS_MAX));
+    return load_of_run(rows, snapshot, job, TABLE_VALUE, run, false, RUN_VALUES_MAX);
+}
+
+static size_t part_bytes(const struct load_part *part)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < part->row_count; i++)
+        bytes += part->rows[i].key.size + part->rows[i].value.size;
+    return bytes;
+}
+
+static enum pawl_error load_parts(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                  struct job *job)
+{
+    const size_t wanted = job->load.part_count;
+    size_t bytes = 0, loaded = 0;
+    while (loaded < wanted && bytes < PARTS_BYTES_MAX) {
+        struct load_part *part = &job->load.parts[loaded++];
+        TRY(part->missing.is_range ? load_range(rows, snapshot, &job->arena, part)
+                                   : load_row(rows, snapshot, &job->arena, part));
+        bytes += part_bytes(part);
+    }
+    job->load.part_count = loaded;
+    for (size_t i = 0; i < loaded && bytes < PARTS_BYTES_MAX; i++) {
+        const struct load_part header = job->load.parts[i]; /* the array may move */
+        const size_t before = job->load.part_count;
+        TRY(load_with_run(rows, snapshot, job, &header));
+        for (size_t k = before; k < job->load.part_count; k++)
+            bytes += part_bytes(&job->load.parts[k]);
+    }
     return PAWL_OK;
 }
 
@@ -247,8 +340,7 @@ void job_run_read(const struct rows_port *rows, struct engine *engine, struct jo
         job->error = run_query(rows, snapshot, engine, job);
     } else {
         job->load.label = index;
-        job->error = job->load.missing.is_range ? load_range(rows, snapshot, job)
-                                                : load_row(rows, snapshot, job);
+        job->error = load_parts(rows, snapshot, job);
     }
     rows->snapshot_close(rows->self, snapshot);
 }

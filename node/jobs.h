@@ -33,6 +33,14 @@ struct payload {
     uint8_t data[];
 };
 
+/* One thing that a load brings: as memory_loaded takes it. */
+struct load_part {
+    struct memory_missing missing;
+    struct row *rows;
+    size_t row_count;
+    struct bytes covered_end;
+};
+
 struct job {
     enum job_kind kind;
     uint32_t partition;
@@ -71,12 +79,10 @@ struct job {
             uint64_t free_bytes; /* brought back: of the data directory; UINT64_MAX: not known */
         } flush;
         struct {
-            struct memory_missing missing;
-            uint64_t token; /* the loop's name for who waits */
+            struct load_part *parts;
+            size_t part_count, part_capacity; /* brought back: more or fewer than were asked for */
+            uint64_t token;                   /* the loop's name for who waits */
             uint64_t label;
-            struct row *rows;
-            size_t row_count;
-            struct bytes covered_end;
         } load;
         struct {
             enum request_kind kind;
@@ -100,7 +106,9 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
  * them. PAWL_E_DISK_FULL: nothing happened, run it again later. PAWL_E_CORRUPT: a payload or a row
  * of the store cannot be read. Blocks. */
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job);
-/* A load or a query; engine is the runner's own. Blocks. */
+/* A load or a query; engine is the runner's own. A load brings the parts in their order until they
+ * are large, the first always whole; with the header of a run come rows that its next decision is
+ * likely to read. Blocks. */
 void job_run_read(const struct rows_port *rows, struct engine *engine, struct job *job);
 
 #endif

@@ -70,11 +70,6 @@ struct resend {
     uint64_t load; /* token of the load it waits for; 0: none */
 };
 
-struct ready_type {
-    struct ready_type *next;
-    struct bytes type; /* allocated with the struct */
-};
-
 /* The round of what waits for one that has not begun yet. */
 #define ROUND_UNASSIGNED UINT64_MAX
 
@@ -141,7 +136,6 @@ struct partition {
     struct session *sessions;
     struct id_map session_map;
     size_t session_count;
-    struct ready_type *ready_types;               /* of which rows may wait in TABLE_READY */
     uint64_t timer_load, handout_load, lost_load; /* tokens of the loads under way; 0: none */
     struct buffer activation_cursor;
     struct buffer stuck_timer; /* timers before this key are passed over ... */
@@ -217,7 +211,6 @@ void commands_loaded(struct partition *partition, struct job *job);
 void commands_fail_all(struct partition *partition, enum pawl_error error);
 void commands_own_load(struct partition *partition, uint64_t *load,
                        const struct memory_reader *reader);
-void commands_type_ready(struct partition *partition, struct bytes type);
 uint64_t commands_deadline_us(const struct partition *partition);
 
 /* outcomes.c: answers and effects that wait */

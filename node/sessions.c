@@ -215,7 +215,7 @@ static void complete_attach(struct partition *partition, struct session *session
         session->attach->index = index;
     }
     for (size_t i = 0; i < attach->types.count && credit > 0; i++)
-        commands_type_ready(partition, types[i]);
+        dispatch_type_waits(partition->dispatch, types[i], true);
 }
 
 void sessions_attach(struct partition *partition, const struct msg_attach *attach,

@@ -1,10 +1,13 @@
-/* Dispatch: sessions in the order in which they came, and for each type the sessions that serve it.
+/* Dispatch: the sessions, and for each type those that serve it.
  *
  * 1. A type row exists exactly while some session serves the type; rows are sorted by name.
  * 2. The members of a type are in the order of their sessions' numbers, which rise with every new
- * session.
+ * session. Beside each stands whether its session has credit, by what has been adopted.
  * 3. A type's turn is the number of the session picked last; the next pick looks at higher numbers
  * first.
+ * 4. A type stands in the list of offers exactly while steps of it may wait and a member has
+ * credit.
+ * 5. What is done for every step costs the logarithm of the number of sessions at most.
  */
 #include "workflow/dispatch.h"
 
@@ -13,24 +16,39 @@
 
 #include "proto/limits.h"
 
+struct type_row {
+    struct bytes name; /* owned */
+    struct session **members;
+    uint8_t *is_free; /* of each member */
+    size_t member_count, member_capacity;
+    size_t free_count;
+    uint64_t turn;
+    bool has_waiting; /* steps of it may wait for a session */
+    bool is_offer;
+    struct type_row *offer_before, *offer_after;
+};
+
 struct session {
     struct id128 id;
     uint64_t number;
     uint32_t credit, taken;
+    bool is_free;            /* as its types have it */
+    struct type_row **types; /* that it serves */
+    size_t type_count, type_capacity;
 };
 
-struct type_row {
-    struct bytes name; /* owned */
-    struct session **members;
-    size_t member_count, member_capacity;
-    uint64_t turn;
+/* A session's id beside it: finding one touches no other session. */
+struct session_place {
+    struct id128 id;
+    struct session *session;
 };
 
 struct dispatch {
-    struct session **sessions; /* ascending by number */
+    struct session_place *sessions; /* ascending by id */
     size_t session_count, session_capacity;
-    struct type_row *types; /* ascending by name */
+    struct type_row **types; /* ascending by name */
     size_t type_count, type_capacity;
+    struct type_row *offer_first, *offer_last;
     uint64_t next_number;
 };
 
@@ -55,19 +73,28 @@ struct dispatch *dispatch_new(void)
     return dispatch;
 }
 
-static void type_done(struct type_row *type)
+static void session_free(struct session *session)
+{
+    free(session->types);
+    free(session);
+}
+
+static void type_free(struct type_row *type)
 {
     free((void *)(uintptr_t)type->name.data);
     free(type->members);
+    free(type->is_free);
+    free(type);
 }
 
 void dispatch_clear(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->session_count; i++)
-        free(dispatch->sessions[i]);
+        session_free(dispatch->sessions[i].session);
     for (size_t i = 0; i < dispatch->type_count; i++)
-        type_done(&dispatch->types[i]);
+        type_free(dispatch->types[i]);
     dispatch->session_count = dispatch->type_count = 0;
+    dispatch->offer_first = dispatch->offer_last = NULL;
 }
 
 void dispatch_free(struct dispatch *dispatch)
@@ -80,21 +107,73 @@ void dispatch_free(struct dispatch *dispatch)
     free(dispatch);
 }
 
+/* ---- offers ---- */
+
+static void offer_remove(struct dispatch *dispatch, struct type_row *type)
+{
+    if (type->offer_before != NULL)
+        type->offer_before->offer_after = type->offer_after;
+    else
+        dispatch->offer_first = type->offer_after;
+    if (type->offer_after != NULL)
+        type->offer_after->offer_before = type->offer_before;
+    else
+        dispatch->offer_last = type->offer_before;
+    type->is_offer = false;
+}
+
+static void offer_append(struct dispatch *dispatch, struct type_row *type)
+{
+    type->offer_after = NULL;
+    type->offer_before = dispatch->offer_last;
+    if (dispatch->offer_last != NULL)
+        dispatch->offer_last->offer_after = type;
+    else
+        dispatch->offer_first = type;
+    dispatch->offer_last = type;
+    type->is_offer = true;
+}
+
+/* In the list or not, by what is so now. */
+static void offer_settle(struct dispatch *dispatch, struct type_row *type)
+{
+    const bool is_offer = type->has_waiting && type->free_count > 0;
+    if (is_offer && !type->is_offer)
+        offer_append(dispatch, type);
+    else if (!is_offer && type->is_offer)
+        offer_remove(dispatch, type);
+}
+
+/* ---- finding ---- */
+
+/* The place of a session, or the place where it would be inserted. */
+static size_t session_place(const struct dispatch *dispatch, struct id128 id)
+{
+    size_t begin = 0, end = dispatch->session_count;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (memcmp(dispatch->sessions[middle].id.byte, id.byte, sizeof id.byte) < 0)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
 static struct session *session_find(const struct dispatch *dispatch, struct id128 id)
 {
-    for (size_t i = 0; i < dispatch->session_count; i++)
-        if (id128_equal(dispatch->sessions[i]->id, id))
-            return dispatch->sessions[i];
+    const size_t place = session_place(dispatch, id);
+    if (place < dispatch->session_count && id128_equal(dispatch->sessions[place].id, id))
+        return dispatch->sessions[place].session;
     return NULL;
 }
 
-/* The place of a type, or the place where it would be inserted. */
 static size_t type_place(const struct dispatch *dispatch, struct bytes name)
 {
     size_t begin = 0, end = dispatch->type_count;
     while (begin < end) {
         size_t middle = begin + (end - begin) / 2;
-        if (bytes_compare(dispatch->types[middle].name, name) < 0)
+        if (bytes_compare(dispatch->types[middle]->name, name) < 0)
             begin = middle + 1;
         else
             end = middle;
@@ -105,79 +184,161 @@ static size_t type_place(const struct dispatch *dispatch, struct bytes name)
 static struct type_row *type_find(const struct dispatch *dispatch, struct bytes name)
 {
     size_t place = type_place(dispatch, name);
-    if (place < dispatch->type_count && bytes_equal(dispatch->types[place].name, name))
-        return &dispatch->types[place];
+    if (place < dispatch->type_count && bytes_equal(dispatch->types[place]->name, name))
+        return dispatch->types[place];
     return NULL;
+}
+
+/* The first member whose session has this number or a higher one. */
+static size_t member_place(const struct type_row *type, uint64_t number)
+{
+    size_t begin = 0, end = type->member_count;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (type->members[middle]->number < number)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+static bool is_member(const struct type_row *type, const struct session *session)
+{
+    const size_t place = member_place(type, session->number);
+    return place < type->member_count && type->members[place] == session;
+}
+
+/* ---- types and their members ---- */
+
+static struct type_row *type_new(struct bytes name)
+{
+    struct type_row *type = calloc(1, sizeof *type);
+    uint8_t *copy = malloc(name.size + 1);
+    if (type == NULL || copy == NULL) {
+        free(type);
+        free(copy);
+        return NULL;
+    }
+    if (name.size > 0)
+        memcpy(copy, name.data, name.size);
+    type->name = bytes_of(copy, name.size);
+    return type;
 }
 
 static struct type_row *type_insert(struct dispatch *dispatch, struct bytes name)
 {
-    struct type_row *found = type_find(dispatch, name);
-    if (found != NULL)
-        return found;
+    struct type_row *type = type_find(dispatch, name);
+    if (type != NULL)
+        return type;
     if (!grow((void **)&dispatch->types, &dispatch->type_capacity, dispatch->type_count,
-              sizeof *dispatch->types))
+              sizeof(struct type_row *)) ||
+        (type = type_new(name)) == NULL)
         return NULL;
-    uint8_t *copy = malloc(name.size + 1);
-    if (copy == NULL)
-        return NULL;
-    if (name.size > 0)
-        memcpy(copy, name.data, name.size);
-    size_t place = type_place(dispatch, name);
-    struct type_row *row = &dispatch->types[place];
-    memmove(row + 1, row, (dispatch->type_count - place) * sizeof *row);
-    *row = (struct type_row){.name = bytes_of(copy, name.size)};
+    const size_t place = type_place(dispatch, name);
+    memmove(dispatch->types + place + 1, dispatch->types + place,
+            (dispatch->type_count - place) * sizeof(struct type_row *));
+    dispatch->types[place] = type;
     dispatch->type_count++;
-    return row;
+    return type;
 }
 
-static bool member_insert(struct type_row *type, struct session *session)
+static void type_remove(struct dispatch *dispatch, struct type_row *type)
 {
-    if (!grow((void **)&type->members, &type->member_capacity, type->member_count,
-              sizeof(struct session *)))
-        return false;
-    size_t place = type->member_count;
-    while (place > 0 && type->members[place - 1]->number >= session->number)
-        place--;
-    if (place < type->member_count && type->members[place] == session)
+    const size_t place = type_place(dispatch, type->name);
+    if (type->is_offer)
+        offer_remove(dispatch, type);
+    dispatch->type_count--;
+    memmove(dispatch->types + place, dispatch->types + place + 1,
+            (dispatch->type_count - place) * sizeof(struct type_row *));
+    type_free(type);
+}
+
+/* Room for one member more. */
+static bool members_grow(struct type_row *type)
+{
+    size_t flag_capacity = type->member_capacity;
+    return grow((void **)&type->is_free, &flag_capacity, type->member_count, 1) &&
+           grow((void **)&type->members, &type->member_capacity, type->member_count,
+                sizeof(struct session *));
+}
+
+static bool member_insert(struct dispatch *dispatch, struct type_row *type, struct session *session)
+{
+    if (is_member(type, session))
         return true;
-    memmove(type->members + place + 1, type->members + place,
-            (type->member_count - place) * sizeof(struct session *));
+    if (!members_grow(type) || !grow((void **)&session->types, &session->type_capacity,
+                                     session->type_count, sizeof(struct type_row *)))
+        return false;
+    const size_t place = member_place(type, session->number);
+    const size_t after = type->member_count - place;
+    memmove(type->members + place + 1, type->members + place, after * sizeof(struct session *));
+    memmove(type->is_free + place + 1, type->is_free + place, after);
     type->members[place] = session;
+    type->is_free[place] = session->is_free;
     type->member_count++;
+    type->free_count += session->is_free;
+    session->types[session->type_count++] = type;
+    offer_settle(dispatch, type);
     return true;
 }
 
-/* Take the session out of all types; types that nobody serves any more go. */
-static void members_remove(struct dispatch *dispatch, const struct session *session)
+static void member_remove(struct dispatch *dispatch, struct type_row *type,
+                          const struct session *session)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < dispatch->type_count; i++) {
-        struct type_row *type = &dispatch->types[i];
-        size_t member_kept = 0;
-        for (size_t k = 0; k < type->member_count; k++)
-            if (type->members[k] != session)
-                type->members[member_kept++] = type->members[k];
-        type->member_count = member_kept;
-        if (member_kept == 0)
-            type_done(type);
-        else
-            dispatch->types[kept++] = *type;
-    }
-    dispatch->type_count = kept;
+    const size_t place = member_place(type, session->number);
+    const size_t after = type->member_count - place - 1;
+    type->free_count -= type->is_free[place];
+    memmove(type->members + place, type->members + place + 1, after * sizeof(struct session *));
+    memmove(type->is_free + place, type->is_free + place + 1, after);
+    type->member_count--;
+    offer_settle(dispatch, type);
 }
+
+/* Take the session out of all types; types that nobody serves any more go. */
+static void types_remove(struct dispatch *dispatch, struct session *session)
+{
+    for (size_t i = 0; i < session->type_count; i++) {
+        member_remove(dispatch, session->types[i], session);
+        if (session->types[i]->member_count == 0)
+            type_remove(dispatch, session->types[i]);
+    }
+    session->type_count = 0;
+}
+
+/* ---- sessions ---- */
 
 static struct session *session_add(struct dispatch *dispatch, struct id128 id)
 {
     if (!grow((void **)&dispatch->sessions, &dispatch->session_capacity, dispatch->session_count,
-              sizeof(struct session *)))
+              sizeof *dispatch->sessions))
         return NULL;
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return NULL;
-    *session = (struct session){.id = id, .number = dispatch->next_number++};
-    dispatch->sessions[dispatch->session_count++] = session;
+    session->id = id;
+    session->number = dispatch->next_number++;
+    const size_t place = session_place(dispatch, id);
+    memmove(dispatch->sessions + place + 1, dispatch->sessions + place,
+            (dispatch->session_count - place) * sizeof *dispatch->sessions);
+    dispatch->sessions[place] = (struct session_place){.id = id, .session = session};
+    dispatch->session_count++;
     return session;
+}
+
+/* Its types know whether it has credit. */
+static void session_settle(struct dispatch *dispatch, struct session *session)
+{
+    const bool is_free = session->taken < session->credit;
+    if (is_free == session->is_free)
+        return;
+    session->is_free = is_free;
+    for (size_t i = 0; i < session->type_count; i++) {
+        struct type_row *type = session->types[i];
+        type->is_free[member_place(type, session->number)] = is_free;
+        type->free_count += is_free ? 1 : (size_t)-1;
+        offer_settle(dispatch, type);
+    }
 }
 
 static bool is_room_for(const struct dispatch *dispatch, const struct bytes *types,
@@ -189,35 +350,32 @@ static bool is_room_for(const struct dispatch *dispatch, const struct bytes *typ
     return dispatch->type_count + new_count <= TYPES_SERVED_MAX;
 }
 
-/* The turns of the types are kept while a session's own types are put anew. */
 static enum pawl_error types_put(struct dispatch *dispatch, struct session *session,
                                  const struct bytes *types, size_t type_count)
 {
     for (size_t i = 0; i < type_count; i++) {
         struct type_row *type = type_insert(dispatch, types[i]);
-        if (type == NULL || !member_insert(type, session))
+        if (type == NULL)
             return PAWL_E_NO_MEMORY;
+        if (!member_insert(dispatch, type, session)) {
+            if (type->member_count == 0)
+                type_remove(dispatch, type);
+            return PAWL_E_NO_MEMORY;
+        }
     }
     return PAWL_OK;
 }
 
-/* Whether a put session offers exactly these types already. */
+/* Whether a put session offers exactly these types already: their turns are kept then. */
 static bool types_are_same(const struct dispatch *dispatch, const struct session *session,
                            const struct bytes *types, size_t type_count)
 {
-    size_t served = 0;
-    for (size_t i = 0; i < dispatch->type_count; i++)
-        for (size_t k = 0; k < dispatch->types[i].member_count; k++)
-            served += dispatch->types[i].members[k] == session;
     for (size_t i = 0; i < type_count; i++) {
         const struct type_row *type = type_find(dispatch, types[i]);
-        bool is_member = false;
-        for (size_t k = 0; type != NULL && k < type->member_count; k++)
-            is_member = is_member || type->members[k] == session;
-        if (!is_member)
+        if (type == NULL || !is_member(type, session))
             return false;
     }
-    return served == type_count;
+    return session->type_count == type_count;
 }
 
 enum pawl_error dispatch_session_put(struct dispatch *dispatch, struct id128 id,
@@ -236,25 +394,24 @@ enum pawl_error dispatch_session_put(struct dispatch *dispatch, struct id128 id,
     if (session == NULL)
         return PAWL_E_NO_MEMORY;
     session->credit = credit;
+    session_settle(dispatch, session);
     if (types_are_same(dispatch, session, types, type_count))
         return PAWL_OK;
-    members_remove(dispatch, session);
+    types_remove(dispatch, session);
     return types_put(dispatch, session, types, type_count);
 }
 
 void dispatch_session_remove(struct dispatch *dispatch, struct id128 id)
 {
-    for (size_t i = 0; i < dispatch->session_count; i++) {
-        struct session *session = dispatch->sessions[i];
-        if (!id128_equal(session->id, id))
-            continue;
-        members_remove(dispatch, session);
-        memmove(dispatch->sessions + i, dispatch->sessions + i + 1,
-                (dispatch->session_count - i - 1) * sizeof(struct session *));
-        dispatch->session_count--;
-        free(session);
+    struct session *session = session_find(dispatch, id);
+    if (session == NULL)
         return;
-    }
+    const size_t place = session_place(dispatch, id);
+    types_remove(dispatch, session);
+    dispatch->session_count--;
+    memmove(dispatch->sessions + place, dispatch->sessions + place + 1,
+            (dispatch->session_count - place) * sizeof *dispatch->sessions);
+    session_free(session);
 }
 
 bool dispatch_session_has(const struct dispatch *dispatch, struct id128 session)
@@ -265,16 +422,22 @@ bool dispatch_session_has(const struct dispatch *dispatch, struct id128 session)
 void dispatch_take(struct dispatch *dispatch, struct id128 id)
 {
     struct session *session = session_find(dispatch, id);
-    if (session != NULL)
-        session->taken++;
+    if (session == NULL)
+        return;
+    session->taken++;
+    session_settle(dispatch, session);
 }
 
 void dispatch_give_back(struct dispatch *dispatch, struct id128 id)
 {
     struct session *session = session_find(dispatch, id);
-    if (session != NULL && session->taken > 0)
-        session->taken--;
+    if (session == NULL || session->taken == 0)
+        return;
+    session->taken--;
+    session_settle(dispatch, session);
 }
+
+/* ---- what one decision does ---- */
 
 static void *arena_grow(struct arena *arena, void *rows, size_t *capacity, size_t count,
                         size_t row_bytes)
@@ -331,11 +494,11 @@ static struct dispatch_pick_row *draft_pick_of(const struct dispatch_draft *draf
     return NULL;
 }
 
-static bool draft_pick_put(struct dispatch_draft *draft, struct bytes type, struct id128 session)
+static bool draft_pick_put(struct dispatch_draft *draft, struct bytes type, uint64_t turn)
 {
     struct dispatch_pick_row *row = draft_pick_of(draft, type);
     if (row != NULL) {
-        row->session = session;
+        row->turn = turn;
         return true;
     }
     struct bytes name = arena_copy(draft->arena, type);
@@ -344,7 +507,7 @@ static bool draft_pick_put(struct dispatch_draft *draft, struct bytes type, stru
     if (picks == NULL || name.data == NULL)
         return false;
     draft->picks = picks;
-    picks[draft->pick_count++] = (struct dispatch_pick_row){.type = name, .session = session};
+    picks[draft->pick_count++] = (struct dispatch_pick_row){.type = name, .turn = turn};
     return true;
 }
 
@@ -354,12 +517,48 @@ static bool has_credit(const struct session *session, const struct dispatch_draf
     return taken < (int64_t)session->credit;
 }
 
-static uint64_t turn_of(const struct dispatch *dispatch, const struct type_row *type,
-                        const struct dispatch_draft *draft)
+/* How many others are looked at before this one. */
+static uint64_t distance(const struct session *session, uint64_t turn)
 {
-    const struct dispatch_pick_row *pick = draft_pick_of(draft, type->name);
-    const struct session *picked = pick == NULL ? NULL : session_find(dispatch, pick->session);
-    return picked != NULL ? picked->number : type->turn;
+    return session->number - turn - 1; /* lower numbers come last: it wraps */
+}
+
+static const struct session *nearer(const struct session *a, const struct session *b, uint64_t turn)
+{
+    if (a == NULL || (b != NULL && distance(b, turn) < distance(a, turn)))
+        return b;
+    return a;
+}
+
+/* Of the members in [begin, end), the first with credit that the draft has not used up. */
+static const struct session *free_member(const struct type_row *type, size_t begin, size_t end,
+                                         const struct dispatch_draft *draft)
+{
+    const uint8_t *found;
+    while (begin < end && (found = memchr(type->is_free + begin, true, end - begin)) != NULL) {
+        begin = (size_t)(found - type->is_free);
+        if (has_credit(type->members[begin], draft))
+            return type->members[begin];
+        begin++;
+    }
+    return NULL;
+}
+
+/* The nearest member that has credit only by what the draft gives back. */
+static const struct session *freed_member(const struct dispatch *dispatch,
+                                          const struct type_row *type, uint64_t turn,
+                                          const struct dispatch_draft *draft)
+{
+    const struct session *nearest = NULL;
+    for (size_t i = 0; i < draft->row_count; i++) {
+        if (draft->rows[i].taken >= 0)
+            continue;
+        const struct session *session = session_find(dispatch, draft->rows[i].session);
+        if (session != NULL && !session->is_free && has_credit(session, draft) &&
+            is_member(type, session))
+            nearest = nearer(nearest, session, turn);
+    }
+    return nearest;
 }
 
 bool dispatch_pick(const struct dispatch *dispatch, struct bytes type_name,
@@ -369,42 +568,47 @@ bool dispatch_pick(const struct dispatch *dispatch, struct bytes type_name,
     const struct type_row *type = type_find(dispatch, type_name);
     if (type == NULL)
         return false;
-    uint64_t turn = turn_of(dispatch, type, draft);
-    size_t first = 0;
-    while (first < type->member_count && type->members[first]->number <= turn)
-        first++;
-    for (size_t i = 0; i < type->member_count; i++) {
-        const struct session *session = type->members[(first + i) % type->member_count];
-        if (!has_credit(session, draft))
-            continue;
-        if (!draft_pick_put(draft, type_name, session->id) || !draft_add(draft, session->id, 1))
-            return false;
-        *session_out = session->id;
-        return true;
-    }
-    return false;
+    const struct dispatch_pick_row *pick = draft_pick_of(draft, type_name);
+    const uint64_t turn = pick != NULL ? pick->turn : type->turn;
+    const size_t first = member_place(type, turn + 1);
+    const struct session *session = free_member(type, first, type->member_count, draft);
+    if (session == NULL)
+        session = free_member(type, 0, first, draft);
+    session = nearer(session, freed_member(dispatch, type, turn, draft), turn);
+    if (session == NULL || !draft_pick_put(draft, type_name, session->number) ||
+        !draft_add(draft, session->id, 1))
+        return false;
+    *session_out = session->id;
+    return true;
 }
 
 void dispatch_adopt(struct dispatch *dispatch, const struct dispatch_draft *draft)
 {
     for (size_t i = 0; i < draft->pick_count; i++) {
         struct type_row *type = type_find(dispatch, draft->picks[i].type);
-        const struct session *session = session_find(dispatch, draft->picks[i].session);
-        if (type != NULL && session != NULL)
-            type->turn = session->number;
+        if (type != NULL)
+            type->turn = draft->picks[i].turn;
     }
 }
 
-void dispatch_each_free_type(const struct dispatch *dispatch,
-                             void (*each)(void *user, struct bytes type), void *user)
+/* ---- steps that wait ---- */
+
+void dispatch_type_waits(struct dispatch *dispatch, struct bytes name, bool has_waiting)
 {
-    static const struct dispatch_draft none;
-    for (size_t i = 0; i < dispatch->type_count; i++) {
-        const struct type_row *type = &dispatch->types[i];
-        bool is_free = false;
-        for (size_t k = 0; k < type->member_count && !is_free; k++)
-            is_free = has_credit(type->members[k], &none);
-        if (is_free)
-            each(user, type->name);
-    }
+    struct type_row *type = type_find(dispatch, name);
+    if (type == NULL)
+        return;
+    type->has_waiting = has_waiting;
+    offer_settle(dispatch, type);
+}
+
+bool dispatch_offer_take(struct dispatch *dispatch, struct bytes *type_out)
+{
+    struct type_row *type = dispatch->offer_first;
+    if (type == NULL)
+        return false;
+    type->has_waiting = false;
+    offer_remove(dispatch, type);
+    *type_out = type->name;
+    return true;
 }

@@ -39,8 +39,8 @@ struct dispatch_draft {
     size_t row_count, row_capacity;
     struct dispatch_pick_row {
         struct bytes type;
-        struct id128 session; /* picked last for the type */
-    } * picks;                /* in the arena */
+        uint64_t turn; /* the number of the session picked last for the type */
+    } * picks;         /* in the arena */
     size_t pick_count, pick_capacity;
     struct arena *arena;
 };
@@ -54,8 +54,12 @@ void dispatch_draft_give_back(struct dispatch_draft *draft, struct id128 session
 /* After a decision was adopted: turn-taking moves on past the session picked last for each type. */
 void dispatch_adopt(struct dispatch *dispatch, const struct dispatch_draft *draft);
 
-/* Each type that some session with free credit serves; the names live until the next change. */
-void dispatch_each_free_type(const struct dispatch *dispatch,
-                             void (*each)(void *user, struct bytes type), void *user);
+/* Steps of the type may wait for a session, or none does. A type that nobody serves is not
+ * remembered: when a session is put, say again what may wait for it. */
+void dispatch_type_waits(struct dispatch *dispatch, struct bytes type, bool has_waiting);
+/* The next type of which steps may wait and which a session with credit serves. It counts as not
+ * waiting from now on, until that is said again; types take turns. The name lives until the next
+ * put or removal. False: there is none. */
+bool dispatch_offer_take(struct dispatch *dispatch, struct bytes *type_out);
 
 #endif

@@ -51,14 +51,16 @@ struct memory_missing {
 
 enum memory_level { MEMORY_COMMITTED, MEMORY_HEAD };
 
-/* A view for one command. Values are borrowed from memory until the next change to it. The first
- * miss is noted in missing (and is_missing set); the arena holds its keys. */
+/* A view for one command. Values are borrowed from memory until the next change to it. What was
+ * missed is noted in missing, in order: what one decision asks for at once can be loaded at once.
+ * Past MISSES_MAX no more is noted. */
+enum { MISSES_MAX = 512 };
 struct memory_reader {
     struct memory *memory;
     enum memory_level level;
-    struct arena *arena;
-    bool is_missing;
-    struct memory_missing missing;
+    struct arena *arena; /* holds missing and its keys */
+    struct memory_missing *missing;
+    size_t missing_count, missing_capacity;
 };
 struct view memory_view(struct memory_reader *reader);
 

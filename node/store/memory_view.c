@@ -1,18 +1,31 @@
 #include "node/store/memory_rows.h"
 
-/* Nothing more is noted once something is missing: the first miss is what gets loaded. */
+static bool missing_grow(struct memory_reader *reader)
+{
+    if (reader->missing_count < reader->missing_capacity)
+        return true;
+    const size_t wanted = reader->missing_capacity == 0 ? 4 : reader->missing_capacity * 2;
+    struct memory_missing *grown = arena_array(reader->arena, wanted, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    if (reader->missing_count > 0)
+        memcpy(grown, reader->missing, reader->missing_count * sizeof *grown);
+    reader->missing = grown;
+    reader->missing_capacity = wanted;
+    return true;
+}
+
 static enum pawl_error miss(struct memory_reader *reader, const struct memory_missing *missing)
 {
-    if (reader->is_missing)
+    if (reader->missing_count == MISSES_MAX)
         return PAWL_E_NOT_LOADED;
     struct memory_missing copy = *missing;
     copy.begin = arena_copy(reader->arena, missing->begin);
     copy.end = arena_copy(reader->arena, missing->end);
     bool is_copied = copy.begin.size == missing->begin.size && copy.end.size == missing->end.size;
-    if (!is_copied)
+    if (!is_copied || !missing_grow(reader))
         return PAWL_E_NO_MEMORY;
-    reader->missing = copy;
-    reader->is_missing = true;
+    reader->missing[reader->missing_count++] = copy;
     return PAWL_E_NOT_LOADED;
 }
 

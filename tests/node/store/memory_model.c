@@ -428,17 +428,17 @@ static void step_get(struct model *model)
     struct view view = memory_view(&reader);
     struct bytes value;
     enum pawl_error error = view.get(view.self, table_of(table), model_key_bytes(key), &value);
-    assert_true(reader.is_missing == (error == PAWL_E_NOT_LOADED));
+    assert_true((reader.missing_count > 0) == (error == PAWL_E_NOT_LOADED));
     if (error != PAWL_E_NOT_LOADED) {
         assert_int_equal(error, change == NULL ? PAWL_E_NOT_FOUND : PAWL_OK);
         assert_true(change == NULL || bytes_equal(value, change_value(change)));
         return;
     }
-    assert_int_equal(reader.missing.table, table_of(table));
-    assert_false(reader.missing.is_range);
-    assert_true(bytes_equal(reader.missing.begin, model_key_bytes(key)));
+    assert_int_equal(reader.missing[0].table, table_of(table));
+    assert_false(reader.missing[0].is_range);
+    assert_true(bytes_equal(reader.missing[0].begin, model_key_bytes(key)));
     model->missed_count++;
-    load_missing(model, &reader.missing);
+    load_missing(model, &reader.missing[0]);
 }
 
 /* Where a scan may begin or end: at a key, just after one, inside one, or at the table's edge. */
@@ -498,13 +498,13 @@ static void step_scan(struct model *model)
         return;
     }
     assert_int_equal(error, PAWL_E_NOT_LOADED);
-    assert_true(reader.is_missing && reader.missing.is_range);
-    assert_int_equal(reader.missing.table, table_of(table));
-    assert_true(is_inside(reader.missing.begin, begin, end));
-    assert_true(end.size == 0 ||
-                (reader.missing.end.size != 0 && bytes_compare(reader.missing.end, end) <= 0));
+    assert_true((reader.missing_count > 0) && reader.missing[0].is_range);
+    assert_int_equal(reader.missing[0].table, table_of(table));
+    assert_true(is_inside(reader.missing[0].begin, begin, end));
+    assert_true(end.size == 0 || (reader.missing[0].end.size != 0 &&
+                                  bytes_compare(reader.missing[0].end, end) <= 0));
     model->missed_count++;
-    load_missing(model, &reader.missing);
+    load_missing(model, &reader.missing[0]);
 }
 
 static void step_snapshot(struct model *model)

@@ -59,8 +59,9 @@ static const char *get_at(struct fixture *fixture, enum memory_level level, cons
     struct view view = memory_view(&reader);
     struct bytes value;
     enum pawl_error error = view.get(view.self, TABLE_READY, bytes_string(key), &value);
-    fixture->missing = reader.missing;
-    assert_true(reader.is_missing == (error == PAWL_E_NOT_LOADED));
+    assert_int_equal(reader.missing_count, error == PAWL_E_NOT_LOADED ? 1 : 0);
+    if (reader.missing_count > 0)
+        fixture->missing = reader.missing[0];
     if (error == PAWL_E_NOT_LOADED)
         return "not loaded";
     if (error == PAWL_E_NOT_FOUND)
@@ -87,12 +88,12 @@ static const char *scan(struct fixture *fixture, const char *begin, const char *
     enum pawl_error error = view.scan(view.self, TABLE_READY, bytes_string(begin),
                                       bytes_string(end), row_max, rows, &count);
     char *text = arena_alloc(&fixture->arena, 512);
-    fixture->missing = reader.missing;
     if (error == PAWL_E_NOT_LOADED) {
-        assert_true(reader.is_missing && reader.missing.is_range);
-        snprintf(text, 512, "%.*s..%.*s", (int)reader.missing.begin.size,
-                 (const char *)reader.missing.begin.data, (int)reader.missing.end.size,
-                 (const char *)reader.missing.end.data);
+        fixture->missing = reader.missing[0];
+        assert_true(fixture->missing.is_range);
+        snprintf(text, 512, "%.*s..%.*s", (int)fixture->missing.begin.size,
+                 (const char *)fixture->missing.begin.data, (int)fixture->missing.end.size,
+                 (const char *)fixture->missing.end.data);
         return text;
     }
     assert_int_equal(error, PAWL_OK);
