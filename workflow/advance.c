@@ -254,7 +254,7 @@ static struct frame *frame_push(struct decide *decide, struct run *run, const st
                             .raw_input = run->move.value,
                             .input = run->move.value,
                             .started_us = decide->context->now_us,
-                            .undo_mark = run->row.undo_last + 1};
+                            .undo_mark = run->row.undo_last};
     return frame;
 }
 

@@ -1,5 +1,7 @@
 #include "workflow/changes.h"
 
+enum { ROWS_FEW = 16 }; /* so few are looked through one by one */
+
 static uint64_t mixed(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
@@ -18,47 +20,61 @@ static uint64_t hash_of(enum row_table table, struct bytes key)
     return mixed(hash, le64_get(rest));
 }
 
+static bool is_row(const struct change *change, enum row_table table, struct bytes key)
+{
+    return change->write.table == table && bytes_equal(change->write.key, key);
+}
+
 /* The slot of a row, or the free slot where it would go. */
 static size_t slot_find(const struct changes *changes, enum row_table table, struct bytes key)
 {
     size_t mask = changes->slot_count - 1;
     size_t slot = (size_t)hash_of(table, key) & mask;
-    for (;; slot = (slot + 1) & mask) {
-        if (changes->slots[slot] == 0)
-            return slot;
-        const struct row_write *write = &changes->rows[changes->slots[slot] - 1].write;
-        if (write->table == table && bytes_equal(write->key, key))
-            return slot;
-    }
+    while (changes->slots[slot] != 0 &&
+           !is_row(&changes->rows[changes->slots[slot] - 1], table, key))
+        slot = (slot + 1) & mask;
+    return slot;
 }
 
 static struct change *change_find(const struct changes *changes, enum row_table table,
                                   struct bytes key)
 {
-    if (changes->slot_count == 0)
-        return NULL;
-    uint32_t place = changes->slots[slot_find(changes, table, key)];
-    return place == 0 ? NULL : &changes->rows[place - 1];
+    if (changes->slot_count > 0) {
+        uint32_t place = changes->slots[slot_find(changes, table, key)];
+        return place == 0 ? NULL : &changes->rows[place - 1];
+    }
+    for (size_t i = 0; i < changes->count; i++)
+        if (is_row(&changes->rows[i], table, key))
+            return &changes->rows[i];
+    return NULL;
 }
 
+static void slot_put(const struct changes *changes, size_t place)
+{
+    const struct row_write *write = &changes->rows[place].write;
+    changes->slots[slot_find(changes, write->table, write->key)] = (uint32_t)place + 1;
+}
+
+/* Room for twice as many rows, which are many from the second time on. */
 static enum pawl_error changes_grow(struct changes *changes)
 {
-    enum { ROWS_FIRST = 16 };
-    size_t capacity = changes->capacity == 0 ? ROWS_FIRST : changes->capacity * 2;
+    bool is_first = changes->capacity == 0;
+    size_t capacity = is_first ? ROWS_FEW : changes->capacity * 2;
     struct change *rows = arena_array(changes->arena, capacity, sizeof *rows);
-    uint32_t *slots = arena_array(changes->arena, capacity * 2, sizeof *slots);
-    if (rows == NULL || slots == NULL)
+    if (rows == NULL)
         return PAWL_E_NO_MEMORY;
     if (changes->count > 0)
         memcpy(rows, changes->rows, changes->count * sizeof *rows);
     changes->rows = rows;
     changes->capacity = capacity;
-    changes->slots = slots;
+    if (is_first)
+        return PAWL_OK;
+    changes->slots = arena_array(changes->arena, capacity * 2, sizeof *changes->slots);
+    if (changes->slots == NULL)
+        return PAWL_E_NO_MEMORY;
     changes->slot_count = capacity * 2;
-    for (size_t i = 0; i < changes->count; i++) {
-        const struct row_write *write = &rows[i].write;
-        slots[slot_find(changes, write->table, write->key)] = (uint32_t)i + 1;
-    }
+    for (size_t i = 0; i < changes->count; i++)
+        slot_put(changes, i);
     return PAWL_OK;
 }
 
@@ -66,16 +82,17 @@ static enum pawl_error change_set(struct changes *changes, struct row_write writ
 {
     if (write.key.data == NULL)
         return PAWL_E_NO_MEMORY;
-    if (changes->count == changes->capacity)
-        TRY(changes_grow(changes));
     changes->bytes += write.value.size;
-    size_t slot = slot_find(changes, write.table, write.key);
-    if (changes->slots[slot] != 0) {
-        changes->rows[changes->slots[slot] - 1].write = write;
+    struct change *change = change_find(changes, write.table, write.key);
+    if (change != NULL) {
+        change->write = write;
         return PAWL_OK;
     }
-    changes->rows[changes->count] = (struct change){.write = write, .is_new = is_new};
-    changes->slots[slot] = (uint32_t)++changes->count;
+    if (changes->count == changes->capacity)
+        TRY(changes_grow(changes));
+    changes->rows[changes->count++] = (struct change){.write = write, .is_new = is_new};
+    if (changes->slot_count > 0)
+        slot_put(changes, changes->count - 1);
     return PAWL_OK;
 }
 

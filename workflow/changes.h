@@ -21,7 +21,7 @@ struct changes {
     struct buffer *scratch;
     struct change *rows; /* in the arena */
     size_t count, capacity;
-    uint32_t *slots; /* hash -> place in rows plus 1; 0: free */
+    uint32_t *slots; /* of many rows: hash -> place in rows plus 1; 0: free */
     size_t slot_count;
     size_t bytes; /* of the values written */
 };

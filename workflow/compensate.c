@@ -54,7 +54,7 @@ static enum pawl_error same_visit_drop(struct decide *decide, struct run *run,
     uint32_t mark;
     if (!is_retried(run, &mark))
         return PAWL_OK;
-    for (size_t i = run->undo_count; i-- > 0 && run->undos[i].number >= mark;) {
+    for (size_t i = run->undo_count; i-- > 0 && run->undos[i].number > mark;) {
         struct pending_undo pending = run->undos[i];
         struct undo_row undo;
         if (pending.task != fresh->task)
@@ -104,7 +104,7 @@ enum pawl_error wf_undo_capture(struct decide *decide, struct run *run, struct b
 static bool is_inside(const struct run *run, const struct undoing *undoing,
                       const struct pending_undo *pending)
 {
-    if (pending->number < undoing->mark)
+    if (pending->number <= undoing->mark)
         return false;
     if (!undoing->has_scope)
         return true;

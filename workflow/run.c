@@ -59,10 +59,7 @@ enum pawl_error wf_run_begin(struct decide *decide, struct run *run)
 {
     run->is_new = true;
     run->token = ARENA_NEW(decide->arena, struct token);
-    if (run->token == NULL)
-        return PAWL_E_NO_MEMORY;
-    run->token->number = 1;
-    return PAWL_OK;
+    return run->token == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
 }
 
 enum pawl_error wf_value_get(struct decide *decide, struct run *run, uint32_t number,

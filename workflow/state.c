@@ -34,15 +34,14 @@ static const struct field undoing_fields[] = {
 static const struct schema schema_undoing = SCHEMA("undoing", struct undoing, undoing_fields);
 
 static const struct field token_fields[] = {
-    FIELD(struct token, number, 1, FIELD_U32),
-    FIELD(struct token, state, 2, FIELD_U8),
-    FIELD(struct token, frames, 3, FIELD_MESSAGE, .is_list = true, .schema = &schema_frame),
-    FIELD(struct token, task, 4, FIELD_U32),
-    FIELD(struct token, value, 5, FIELD_U32),
-    FIELD(struct token, step, 6, FIELD_U32),
-    FIELD(struct token, due_us, 7, FIELD_U64),
-    FIELD(struct token, timer, 8, FIELD_U32),
-    FIELD(struct token, undoing, 9, FIELD_MESSAGE, .schema = &schema_undoing),
+    FIELD(struct token, state, 1, FIELD_U8),
+    FIELD(struct token, frames, 2, FIELD_MESSAGE, .is_list = true, .schema = &schema_frame),
+    FIELD(struct token, task, 3, FIELD_U32),
+    FIELD(struct token, value, 4, FIELD_U32),
+    FIELD(struct token, step, 5, FIELD_U32),
+    FIELD(struct token, due_us, 6, FIELD_U64),
+    FIELD(struct token, timer, 7, FIELD_U32),
+    FIELD(struct token, undoing, 8, FIELD_MESSAGE, .schema = &schema_undoing),
 };
 static const struct schema schema_token = SCHEMA("token", struct token, token_fields);
 

@@ -39,7 +39,7 @@ struct frame {
     uint32_t loops;        /* backward jumps in its list since it, or its last retry, began */
     uint32_t retries;      /* of a try */
     uint32_t retried_step; /* of a try: the step whose failure made it run again */
-    uint32_t undo_mark;    /* undos numbered from here on were captured inside it */
+    uint32_t undo_mark;    /* undos with higher numbers were captured inside it */
     uint64_t timeout_us;   /* due; with its timer's number */
     uint32_t timeout_timer;
     uint64_t attempt_us; /* limit of the attempt of a try */
@@ -60,7 +60,7 @@ struct undoing {
     bool is_for_fault; /* the run ends as faulted afterwards */
     bool has_scope;
     uint32_t scope;    /* task inside which things are undone */
-    uint32_t mark;     /* undos from this number on */
+    uint32_t mark;     /* undos with higher numbers */
     uint32_t undo;     /* that runs now; 0: none */
     uint32_t retries;  /* of it */
     uint64_t began_us; /* it */
@@ -69,7 +69,6 @@ struct undoing {
 
 /* One position of a run; a run has one for now. */
 struct token {
-    uint32_t number;
     uint8_t state;
     struct list frames; /* struct frame, outermost first; [0] is the workflow itself */
     uint32_t task;
@@ -116,7 +115,7 @@ enum step_state {
 struct step_row {
     uint32_t task;
     struct bytes pointer; /* of the task */
-    struct bytes visit;   /* which visit of the task: see visit.c */
+    struct bytes visit;   /* which visit of the task, empty for "0": see visit.c */
     struct bytes type;
     uint8_t state;
     bool is_at_most_once, is_undo;

@@ -192,15 +192,13 @@ enum pawl_error wf_step_schedule(struct decide *decide, struct run *run)
     const struct task *task = wf_run_task(run, frame);
     struct step_row step = {.task = task->index,
                             .pointer = task->pointer,
+                            .type = task->call_type,
                             .is_at_most_once = task->is_at_most_once,
                             .attempt = 1,
                             .deadline_us = deadline_of(run)};
     uint32_t number = 0;
     TRY(arguments_make(decide, run, task, &step.arguments));
     TRY(wf_visit(decide, run, &step.visit));
-    step.type = arena_copy(decide->arena, task->call_type);
-    if (step.type.data == NULL)
-        return PAWL_E_NO_MEMORY;
     TRY(retried_find(decide, run, &step, &number));
     if (number == 0)
         number = ++run->row.step_last;

@@ -3,7 +3,7 @@
  *
  * 1. The visit of a task is the number of backward jumps taken so far in each list around it,
  * outermost first, with dots between them and zeros at the end left out: "0" for the usual case,
- * "2" in the third round of a top-level loop.
+ * which rows leave out, "2" in the third round of a top-level loop.
  * 2. A retry of a try begins its list's count anew, so every attempt visits its tasks under the
  * same names.
  * 3. Once a compensation has undone something, later visits carry the number of such compensations
@@ -49,6 +49,9 @@ enum pawl_error wf_visit(struct decide *decide, const struct run *run, struct by
     uint32_t count = run->frame_count - 1; /* the lists around the innermost task */
     while (count > 1 && run->frames[count - 1].loops == 0)
         count--;
+    *visit_out = bytes_of(NULL, 0);
+    if (count == 1 && run->frames[0].loops == 0 && run->row.undo_rounds == 0)
+        return PAWL_OK;
     struct text text;
     text.size = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -76,7 +79,7 @@ static void key_begin(struct text *text, struct id128 run)
 static void key_end_with(struct text *text, const struct step_row *step)
 {
     text_add(text, BYTES_LITERAL("/"));
-    text_add(text, step->visit);
+    text_add(text, step->visit.size > 0 ? step->visit : BYTES_LITERAL("0"));
     text_add(text, step->is_undo ? BYTES_LITERAL("/undo") : bytes_of(NULL, 0));
 }
 
