@@ -4,13 +4,19 @@
 
 #include "proto/json.h"
 
-void answer_init(struct pawl_answer *answer, enum pawl_error error, struct bytes detail,
-                 struct bytes value, uint64_t index)
+void answer_set(struct pawl_answer *answer, enum pawl_error error, struct bytes detail,
+                struct bytes value, uint64_t index)
 {
-    *answer = (struct pawl_answer){
-        .error = error, .index = index, .value = value, .detail = detail, .words = ""};
-    if (error != PAWL_OK)
-        answer->words = pawl_error_text(error);
+    enum { JSON_BYTES_KEPT = 64 << 10 };
+    arena_reset(&answer->texts);
+    buffer_reset(&answer->json);
+    if (answer->json.capacity > JSON_BYTES_KEPT)
+        buffer_done(&answer->json);
+    answer->error = error;
+    answer->index = index;
+    answer->value = value;
+    answer->detail = detail;
+    answer->words = error != PAWL_OK ? pawl_error_text(error) : "";
     const char *words = detail.size > 0 ? arena_string(&answer->texts, detail) : NULL;
     if (words != NULL)
         answer->words = words;
@@ -25,7 +31,7 @@ void answer_done(struct pawl_answer *answer)
 
 struct pawl_answer *answer_keep(const struct pawl_answer *answer)
 {
-    struct pawl_answer *copy = malloc(sizeof *copy);
+    struct pawl_answer *copy = calloc(1, sizeof *copy);
     struct buffer kept = {0};
     if (copy == NULL)
         return NULL;
@@ -41,7 +47,7 @@ struct pawl_answer *answer_keep(const struct pawl_answer *answer)
     struct bytes detail = {NULL, 0};
     if (answer->detail.size > 0)
         detail = bytes_of(kept.data + value_bytes, answer->detail.size);
-    answer_init(copy, answer->error, detail, value, answer->index);
+    answer_set(copy, answer->error, detail, value, answer->index);
     copy->kept = kept;
     return copy;
 }

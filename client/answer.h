@@ -16,9 +16,10 @@ struct pawl_answer {
     struct buffer kept;
 };
 
-/* A view of what is passed in. */
-void answer_init(struct pawl_answer *answer, enum pawl_error error, struct bytes detail,
-                 struct bytes value, uint64_t index);
+/* A view of what is passed in. The answer is zeroed, or was used before: its memory is used again.
+ */
+void answer_set(struct pawl_answer *answer, enum pawl_error error, struct bytes detail,
+                struct bytes value, uint64_t index);
 void answer_done(struct pawl_answer *answer);
 /* A copy that owns everything; NULL: no memory. */
 struct pawl_answer *answer_keep(const struct pawl_answer *answer);

@@ -3,6 +3,7 @@
  * Only the newest attachment counts: leaving it makes every answer and hand-out of it void, and
  * what was sent under it waits for the next one.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "client/mutant.h"
@@ -15,29 +16,45 @@ enum {
 
 /* Held fences */
 
-static bool fence_equal(const struct msg_fence *a, const struct msg_fence *b)
+static int compare(uint64_t a, uint64_t b)
 {
-    return a->index == b->index && a->ordinal == b->ordinal && a->term == b->term &&
-           a->partition == b->partition;
+    return a < b ? -1 : a > b;
 }
 
-static size_t held_find(const struct held *held, const struct msg_fence *fence)
+static int fence_compare(const struct msg_fence *a, const struct msg_fence *b)
 {
-    size_t at = 0;
-    while (at < held->count && !fence_equal(&held->fences[at], fence))
-        at++;
-    return at;
+    int order = compare(a->partition, b->partition);
+    if (order == 0)
+        order = compare(a->term, b->term);
+    if (order == 0)
+        order = compare(a->index, b->index);
+    return order != 0 ? order : compare(a->ordinal, b->ordinal);
 }
 
-bool held_has(const struct held *held, const struct msg_fence *fence)
+/* The place of this fence, or where it would be. */
+static size_t held_place(const struct held *held, const struct msg_fence *fence)
 {
-    return held_find(held, fence) < held->count;
+    size_t begin = 0, end = held->count;
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+        if (fence_compare(&held->fences[middle], fence) < 0)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
 }
 
-/* False: no memory, or more than a session may hold. */
+static bool is_at(const struct held *held, size_t place, const struct msg_fence *fence)
+{
+    return place < held->count && fence_compare(&held->fences[place], fence) == 0;
+}
+
+/* False: it is held already, no memory, or more than a session may hold. */
 static bool held_add(struct held *held, const struct msg_fence *fence)
 {
-    if (held->count == SESSION_CREDIT_MAX)
+    const size_t place = held_place(held, fence);
+    if (is_at(held, place, fence) || held->count == SESSION_CREDIT_MAX)
         return false;
     if (held->count == held->capacity) {
         size_t capacity = held->capacity == 0 ? 64 : held->capacity * 2;
@@ -47,17 +64,28 @@ static bool held_add(struct held *held, const struct msg_fence *fence)
         held->fences = fences;
         held->capacity = capacity;
     }
-    held->fences[held->count++] = *fence;
+    struct msg_fence *at = &held->fences[place];
+    memmove(at + 1, at, (held->count - place) * sizeof *at);
+    *at = *fence;
+    held->count++;
     return true;
 }
 
 void held_remove(struct held *held, const struct msg_fence *fence)
 {
-    size_t at = held_find(held, fence);
-    if (at == held->count)
+    const size_t place = held_place(held, fence);
+    if (!is_at(held, place, fence))
         return;
     held->count--;
-    memmove(&held->fences[at], &held->fences[at + 1], (held->count - at) * sizeof held->fences[0]);
+    struct msg_fence *at = &held->fences[place];
+    memmove(at, at + 1, (held->count - place) * sizeof *at);
+}
+
+void held_check(const struct held *held)
+{
+    assert(held->count <= SESSION_CREDIT_MAX);
+    for (size_t i = 1; i < held->count; i++)
+        assert(fence_compare(&held->fences[i - 1], &held->fences[i]) < 0);
 }
 
 /* The leader */
@@ -89,6 +117,7 @@ void leader_take(struct client_core *core, struct link *link, struct bytes body)
 
 void attachment_leave(struct client_core *core, uint64_t delay_ms)
 {
+    core->is_settled = false;
     core->attachment.state = ATTACHMENT_NONE;
     core->attachment.retry_at_ms = core->now_ms + delay_ms;
     requests_unsend(&core->requests);
@@ -200,9 +229,8 @@ void handouts_take(struct client_core *core, struct link *link, struct bytes bod
     const struct msg_handout *handout = handouts.handouts.elements;
     for (size_t i = 0; i < handouts.handouts.count; i++) {
         /* Not held, it is sent again after the next attach. */
-        if (held_has(&core->held, &handout[i].fence) || !held_add(&core->held, &handout[i].fence))
-            continue;
-        outbox_add(&core->outbox, CLIENT_OUT_HANDOUT)->handout = handout[i];
+        if (held_add(&core->held, &handout[i].fence))
+            outbox_add(&core->outbox, CLIENT_OUT_HANDOUT)->handout = handout[i];
     }
 }
 

@@ -1,7 +1,5 @@
 /* The calls: arguments become the message of a request, and somebody waits for its answer. */
-#include <sodium.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "client/handle.h"
 #include "proto/json.h"
@@ -37,33 +35,11 @@ static void user_answered(struct pawl *pawl, struct call *call, struct pawl_answ
     user_call_free(mine);
 }
 
-static bool is_mutating(enum request_kind kind)
-{
-    return kind == REQUEST_START || kind == REQUEST_DEPLOY || kind == REQUEST_INIT;
-}
-
-/* A UUID of version 7 (RFC 9562): it begins with the time, so that new ids are neighbours in the
- * cluster's tables. */
-static void request_id_draw(struct id128 *id_out)
-{
-    struct timespec now;
-    uint8_t ms[8];
-    randombytes_buf(id_out, sizeof *id_out);
-    clock_gettime(CLOCK_REALTIME, &now);
-    be64_put(ms, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
-    memcpy(id_out->byte, ms + 2, 6);
-    id_out->byte[6] = (uint8_t)(0x70 | (id_out->byte[6] & 0x0f));
-    id_out->byte[8] = (uint8_t)(0x80 | (id_out->byte[8] & 0x3f));
-}
-
 static enum pawl_error request_id(const struct question *question, struct id128 *id_out,
                                   struct pawl_diag *diag)
 {
-    if (question->request_id == NULL) {
-        if (is_mutating(question->kind))
-            request_id_draw(id_out);
+    if (question->request_id == NULL)
         return PAWL_OK;
-    }
     if (!id128_parse(bytes_string(question->request_id), id_out) || id128_is_none(*id_out))
         return diag_fail(diag, PAWL_E_INVALID, "\"%s\" is no request id: a UUID is one",
                          question->request_id);

@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ bool handle_is_own_thread(const struct pawl *pawl)
 
 enum pawl_error handle_enter(struct pawl *pawl)
 {
-    return pawl->pid == getpid() ? PAWL_OK : PAWL_E_CLOSED;
+    return *pawl->is_own ? PAWL_OK : PAWL_E_CLOSED;
 }
 
 static void wake(struct pawl *pawl)
@@ -87,10 +88,9 @@ static void call_unlink(struct pawl *pawl, struct call *call)
 
 static void call_end(struct pawl *pawl, struct call *call, enum pawl_error error)
 {
-    struct pawl_answer answer;
-    answer_init(&answer, error, (struct bytes){NULL, 0}, (struct bytes){NULL, 0}, 0);
-    call->answered(pawl, call, &answer);
-    answer_done(&answer);
+    const struct bytes none = {NULL, 0};
+    answer_set(&pawl->answer, error, none, none, 0);
+    call->answered(pawl, call, &pawl->answer);
 }
 
 static bool is_passing(enum pawl_error error)
@@ -98,9 +98,21 @@ static bool is_passing(enum pawl_error error)
     return error == PAWL_E_NO_MEMORY || error == PAWL_E_BUSY;
 }
 
+static void request_name(struct pawl *pawl, struct client_request *request)
+{
+    if (!id128_is_none(request->request))
+        return;
+    if (request->kind == REQUEST_REPORT)
+        request->request = ids_random(&pawl->ids);
+    else if (request->kind == REQUEST_START || request->kind == REQUEST_DEPLOY ||
+             request->kind == REQUEST_INIT)
+        request->request = ids_timed(&pawl->ids);
+}
+
 void call_run(struct pawl *pawl, struct submission *submission)
 {
     struct call *call = (struct call *)submission;
+    request_name(pawl, &call->request);
     call->request.token = (uint64_t)(uintptr_t)call;
     call->request.body = buffer_bytes(&call->body);
     call->request.deadline_ms = call->timeout_ms == 0 ? 0 : handle_now_ms() + call->timeout_ms;
@@ -143,11 +155,9 @@ static void dial(struct pawl *pawl, const struct client_output *output)
 static void answer_give(struct pawl *pawl, const struct client_output *output)
 {
     struct call *call = (struct call *)(uintptr_t)output->token;
-    struct pawl_answer answer;
     call_unlink(pawl, call);
-    answer_init(&answer, output->error, output->detail, output->answer, output->index);
-    call->answered(pawl, call, &answer);
-    answer_done(&answer);
+    answer_set(&pawl->answer, output->error, output->detail, output->answer, output->index);
+    call->answered(pawl, call, &pawl->answer);
 }
 
 static void output_carry_out(struct pawl *pawl, const struct client_output *output)
@@ -262,12 +272,16 @@ static void submissions_run(struct pawl *pawl, struct submission *submission)
     }
 }
 
-static void turn(struct pawl *pawl)
+/* False: the handle is closing. */
+static bool turn(struct pawl *pawl)
 {
     const struct wire_event *events;
+    bool is_closing;
     size_t count = wire_take(pawl->wire, &events);
     for (size_t i = 0; i < count; i++)
         event_take(pawl, &events[i]);
+    /* After the events: what handlers submit that run on this thread leaves in the same turn. */
+    submissions_run(pawl, submissions_take(pawl, &is_closing));
     while (pawl->failed_slot_count > 0) {
         uint32_t slot = pawl->failed_slots[--pawl->failed_slot_count];
         (void)handle_step(pawl, (struct client_input){.kind = CLIENT_IN_CLOSED,
@@ -278,6 +292,7 @@ static void turn(struct pawl *pawl)
     if (client_deadline(pawl->core) <= handle_now_ms())
         (void)handle_step(pawl, (struct client_input){.kind = CLIENT_IN_TICK});
     wire_flush(pawl->wire);
+    return !is_closing;
 }
 
 /* False: something was submitted meanwhile. */
@@ -330,13 +345,8 @@ static void end_everything(struct pawl *pawl)
 static void *thread_run(void *self)
 {
     struct pawl *pawl = self;
-    for (bool is_closing = false; !is_closing;) {
-        struct submission *submissions = submissions_take(pawl, &is_closing);
-        submissions_run(pawl, submissions);
-        turn(pawl);
-        if (!is_closing)
-            sleep_until_due(pawl);
-    }
+    while (turn(pawl))
+        sleep_until_due(pawl);
     end_everything(pawl);
     return NULL;
 }
@@ -349,7 +359,10 @@ static void handle_free(struct pawl *pawl)
     client_free(pawl->core);
     if (pawl->wake_fd >= 0)
         close(pawl->wake_fd);
+    if (pawl->is_own != NULL)
+        munmap((void *)(uintptr_t)pawl->is_own, sizeof *pawl->is_own);
     pthread_mutex_destroy(&pawl->mutex);
+    answer_done(&pawl->answer);
     free(pawl->namespace_name);
     free(pawl);
 }
@@ -379,6 +392,20 @@ static bool thread_start(struct pawl *pawl)
     return is_started;
 }
 
+/* A process id would cost a system call each time. */
+static enum pawl_error mark_make(struct pawl *pawl, struct pawl_diag *diag)
+{
+    bool *mark =
+        mmap(NULL, sizeof *mark, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mark == MAP_FAILED)
+        return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for a handle");
+    pawl->is_own = mark;
+    if (madvise(mark, sizeof *mark, MADV_WIPEONFORK) != 0)
+        return diag_fail(diag, PAWL_E_IO, "MADV_WIPEONFORK: %s", strerror(errno));
+    *mark = true;
+    return PAWL_OK;
+}
+
 static enum pawl_error handle_start(struct pawl *pawl, const struct pawl_options *options,
                                     struct pawl_diag *diag)
 {
@@ -388,6 +415,7 @@ static enum pawl_error handle_start(struct pawl *pawl, const struct pawl_options
         return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for a handle");
     if (pawl->wake_fd < 0)
         return diag_fail(diag, PAWL_E_IO, "eventfd: %s", strerror(errno));
+    TRY(mark_make(pawl, diag));
     TRY(core_open(pawl, options, diag));
     TRY(wire_new(&(struct wire_options){.connections_max = 64}, &pawl->wire, diag));
     if (!thread_start(pawl))
@@ -410,7 +438,6 @@ enum pawl_error pawl_open(const struct pawl_options *given, struct pawl **pawl_o
     struct pawl *pawl = calloc(1, sizeof *pawl);
     if (pawl == NULL)
         return diag_fail(diag, PAWL_E_NO_MEMORY, "no memory for a handle");
-    pawl->pid = getpid();
     pawl->wake_fd = -1;
     pawl->timeout_ms = options.timeout_ms != 0 ? options.timeout_ms : TIMEOUT_MS_DEFAULT;
     pthread_mutex_init(&pawl->mutex, NULL);

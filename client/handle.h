@@ -9,10 +9,10 @@
 #define PAWL_CLIENT_HANDLE_H
 
 #include <pthread.h>
-#include <sys/types.h>
 
 #include "client/answer.h"
 #include "client/core.h"
+#include "client/ids.h"
 #include "wire/wire.h"
 
 /* Something to do on the library's thread, once. Embedded in what it is about. */
@@ -21,7 +21,8 @@ struct submission {
     void (*run)(struct pawl *pawl, struct submission *submission);
 };
 
-/* One request on its way. Its memory belongs to `answered`, which is called once. */
+/* One request on its way. Its memory belongs to `answered`, which is called once. A mutating
+ * request without an id gets one. */
 struct call {
     struct submission submission;
     struct call *next, *previous; /* of those the core has */
@@ -34,7 +35,7 @@ struct call {
 enum { CONNECTIONS_KEPT = 16 };
 
 struct pawl {
-    pid_t pid; /* that opened it */
+    const bool *is_own; /* true; a page that the system empties in a forked child */
     pthread_t thread;
     char *namespace_name;
     uint32_t timeout_ms;
@@ -49,6 +50,8 @@ struct pawl {
     /* The library's thread. */
     struct wire *wire;
     struct client_core *core;
+    struct ids ids;
+    struct pawl_answer answer; /* the one that is being given */
     struct call *calls;
     struct call *stalled;               /* reports that the core had no room for */
     uint64_t dialled[CONNECTIONS_KEPT]; /* connections, not dials; 0: a free place */

@@ -85,6 +85,7 @@ static void trouble_note(struct client_core *core, const struct link *link, stru
 void link_lost(struct client_core *core, struct link *link, struct bytes trouble)
 {
     bool was_stable = link->state == LINK_READY && core->now_ms >= link->since_ms + STABLE_MS;
+    core->is_settled = false;
     uint64_t connection = link->connection;
     trouble_note(core, link, trouble);
     if (was_stable)

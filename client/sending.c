@@ -100,9 +100,9 @@ static void pump(struct client_core *core, enum request_place from)
 
 void requests_pump(struct client_core *core)
 {
-    struct link *any = link_any(core);
-    for (struct request *at = core->requests.lists[REQUESTS_UNBOUND].first;
-         at != NULL && any != NULL;) {
+    struct request *unbound = core->requests.lists[REQUESTS_UNBOUND].first;
+    struct link *any = unbound != NULL ? link_any(core) : NULL;
+    for (struct request *at = unbound; at != NULL && any != NULL;) {
         struct request *next = at->next;
         (void)request_send(core, at, REQUESTS_ASKED, any->connection);
         at = next;

@@ -69,6 +69,7 @@ struct offer {
     bool is_goodbye_due; /* to be said as soon as it is attached */
 };
 
+/* In ascending order, which is the order in which they come. */
 struct held {
     struct msg_fence *fences;
     size_t count, capacity;
@@ -82,6 +83,9 @@ struct client_core {
     uint64_t random;
     uint64_t now_ms;
     uint32_t heartbeat_ms;
+    /* Links and attachment are as they should be, and need no look before settled_until_ms. */
+    bool is_settled;
+    uint64_t settled_until_ms;
 
     struct addresses addresses;
     struct link links[LINKS_MAX];
@@ -155,8 +159,8 @@ void attachment_tick(struct client_core *core);
 uint64_t attachment_deadline(const struct client_core *core);
 void goodbye_send(struct client_core *core);
 MUST_USE enum pawl_error offer_set(struct client_core *core, const struct client_input *input);
-bool held_has(const struct held *held, const struct msg_fence *fence);
 void held_remove(struct held *held, const struct msg_fence *fence);
+void held_check(const struct held *held);
 
 /* sending.c */
 

@@ -1,8 +1,5 @@
 /* A task: one hand-out, from the moment it arrives until its report is answered. */
-#include <inttypes.h>
-#include <sodium.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "client/worker.h"
@@ -38,6 +35,31 @@ static void texts_copy(struct pawl_task *task, const struct msg_handout *handout
     task->handout.idempotency_key = bytes_string(task->idempotency_key);
 }
 
+static char *decimal_put(char *at, uint64_t number)
+{
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+/* partition-term-index-ordinal. */
+static void fence_format(const struct msg_fence *fence, char text_out[FENCE_TEXT_BYTES])
+{
+    const uint64_t numbers[] = {fence->partition, fence->term, fence->index, fence->ordinal};
+    char *at = text_out;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (i > 0)
+            *at++ = '-';
+        at = decimal_put(at, numbers[i]);
+    }
+    *at = '\0';
+}
+
 struct pawl_task *task_new(struct pawl_worker *worker, const struct handler *handler,
                            const struct msg_handout *handout)
 {
@@ -53,8 +75,7 @@ struct pawl_task *task_new(struct pawl_worker *worker, const struct handler *han
     atomic_init(&task->reference_count, 2);
     texts_copy(task, handout);
     id128_format(handout->run, task->run);
-    snprintf(task->fence, sizeof task->fence, "%" PRIu32 "-%" PRIu64 "-%" PRIu64 "-%" PRIu32,
-             fence->partition, fence->term, fence->index, fence->ordinal);
+    fence_format(fence, task->fence);
     task->report.submission.run = call_run;
     task->report.answered = report_answered;
     task->report.request.kind = REQUEST_REPORT;
@@ -87,7 +108,6 @@ static void report_answered(struct pawl *pawl, struct call *call, struct pawl_an
 static enum pawl_error report_submit(struct pawl_task *task)
 {
     struct pawl_worker *worker = task->worker;
-    randombytes_buf(&task->report.request.request, sizeof(struct id128));
     pthread_mutex_lock(&worker->mutex);
     bool is_taken = worker->pawl != NULL && handle_enter(worker->pawl) == PAWL_OK &&
                     handle_submit(worker->pawl, &task->report.submission);

@@ -16,6 +16,8 @@ struct handler {
     void *user;
 };
 
+enum { FENCE_TEXT_BYTES = 10 + 20 + 20 + 10 + 3 + 1 }; /* four numbers and what parts them */
+
 enum worker_state { WORKER_NEW, WORKER_STARTED, WORKER_STOPPED };
 
 struct pawl_worker {
@@ -50,7 +52,7 @@ struct pawl_task {
     _Atomic bool is_ended;
     struct msg_handout handout; /* views into texts */
     char run[37];
-    char fence[64];
+    char fence[FENCE_TEXT_BYTES];
     const char *type, *namespace_name, *workflow_id, *idempotency_key;
     struct buffer input_json;
     char texts[]; /* the strings, each with its NUL, then the input */
