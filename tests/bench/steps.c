@@ -1,9 +1,9 @@
 /* Steps per second, end to end: one load program with libpawl against a running cluster.
  *
- *   steps --nodes LIST --pids P,P,P --concurrency C --seconds S [--payload BYTES] [--json]
+ *   steps --nodes LIST --pids P,P,P --concurrency C --seconds S [--payload BYTES]
  *
- * pids are those of the servers, for their CPU time. A second of warm-up is not counted. Exit
- * status 1: something was lost.
+ * pids are those of the servers, for their CPU time. A second of warm-up is not counted. Prints one
+ * line of JSON. Exit status 1: something was lost.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,6 @@
 struct options {
     struct load_options load;
     unsigned seconds;
-    bool is_json;
 };
 
 struct figures {
@@ -59,7 +58,7 @@ static struct figures figures_of(const struct options *options, const struct loa
     return figures;
 }
 
-static void report_json(const struct figures *f, unsigned concurrency)
+static void report(const struct figures *f, unsigned concurrency)
 {
     printf("{\"concurrency\":%u,\"steps_per_s\":%.0f,\"workflows_per_s\":%.0f,\"p50_ms\":%.3f,"
            "\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"cpu_us_per_step\":{\"servers\":%.1f,\"leader\":%.1f,"
@@ -70,25 +69,11 @@ static void report_json(const struct figures *f, unsigned concurrency)
            f->syncs_per_step, f->commits_per_step, f->lost);
 }
 
-static void report_text(const struct figures *f, unsigned concurrency)
-{
-    printf("c=%u: %.0f steps/s, %.0f workflows/s; workflow p50 %.2f p99 %.2f p99.9 %.2f ms\n"
-           "  CPU us/step: all servers %.1f (leader %.1f, followers %.1f), client with worker "
-           "%.1f\n"
-           "  log syncs on the node asked: %.0f/s, %.4f a step; %.2f commits/step, %" PRIu64
-           " lost\n",
-           concurrency, f->steps_per_s, f->workflows_per_s, f->p50_ms, f->p99_ms, f->p999_ms,
-           f->servers_us, f->leader_us, f->followers_us, f->client_us, f->syncs_per_s,
-           f->syncs_per_step, f->commits_per_step, f->lost);
-}
-
 static struct options read_options(int argc, char **argv)
 {
     struct options options = {.load = {.concurrency = 64, .payload_bytes = 200}, .seconds = 4};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            options.is_json = true;
-        else if (i + 1 == argc)
+        if (i + 1 == argc)
             load_die("an option lacks its value", argv[i]);
         else if (strcmp(argv[i], "--nodes") == 0)
             options.load.nodes = argv[++i];
@@ -125,10 +110,7 @@ int main(int argc, char **argv)
     figures.p50_ms = load_percentile_ms(load, 0.5);
     figures.p99_ms = load_percentile_ms(load, 0.99);
     figures.p999_ms = load_percentile_ms(load, 0.999);
-    if (options.is_json)
-        report_json(&figures, options.load.concurrency);
-    else
-        report_text(&figures, options.load.concurrency);
+    report(&figures, options.load.concurrency);
     load_free(load);
     return figures.lost == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
