@@ -1,18 +1,17 @@
 #include "node/store/row_check.h"
 
 #include <assert.h>
-#include <sodium.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 void row_check_compute(const struct row_place *place, struct bytes value,
                        uint8_t out[ROW_CHECK_BYTES])
 {
-    uint8_t where[5 + ROW_KEY_BYTES_MAX], key[crypto_shorthash_KEYBYTES] = "pawl row";
     assert(place->key.size <= ROW_KEY_BYTES_MAX);
-    be32_put(where, place->partition);
-    where[4] = place->table;
-    memcpy(where + 5, place->key.data, place->key.size);
-    crypto_shorthash(key + 8, where, 5 + place->key.size, key);
-    crypto_shorthash(out, value.data, value.size, key);
+    const uint64_t where = (uint64_t)place->partition << 8 | place->table;
+    const uint64_t seed = XXH3_64bits_withSeed(place->key.data, place->key.size, where);
+    le64_put(out, XXH3_64bits_withSeed(value.data, value.size, seed));
 }
 
 bool row_check_open(const struct row_place *place, struct bytes stored, struct bytes *value_out)

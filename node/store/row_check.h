@@ -1,9 +1,9 @@
 /* The check at the end of every stored value: LMDB's pages have none, and damage must be found
  * before it is served.
  *
- * 1. It is SipHash-2-4 of the value, under a key drawn from the value's place: bytes that
- *    changed and values that went astray both show.
- * 2. It is not secret and proves nothing against people who write files.
+ * 1. It is XXH3-64 of the value, under a seed drawn from the value's place: bytes that changed
+ *    and values that went astray both show.
+ * 2. It proves nothing against people who write files.
  */
 #ifndef PAWL_NODE_ROW_CHECK_H
 #define PAWL_NODE_ROW_CHECK_H

@@ -14,7 +14,7 @@
 #include "node/store/rows_sum.h"
 
 enum {
-    FORMAT = 1,
+    FORMAT = 2,
     STATE_TABLE = 0xff, /* in the checks of marks and sums */
     FINGERPRINT_BYTES = 16,
     FORMAT_BYTES = 4 + FINGERPRINT_BYTES,

@@ -1,22 +1,17 @@
 #include "node/store/rows_sum.h"
 
-#include <sodium.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /* The hash as low and high half. */
 static void row_hash(const struct rows_sum_key *key, enum row_table table, const struct row *row,
                      uint64_t hash_out[2])
 {
-    uint8_t head[5], digest[16];
-    head[0] = (uint8_t)table;
-    le32_put(head + 1, (uint32_t)row->key.size);
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, key->byte, sizeof key->byte, sizeof digest);
-    crypto_generichash_update(&state, head, sizeof head);
-    crypto_generichash_update(&state, row->key.data, row->key.size);
-    crypto_generichash_update(&state, row->value.data, row->value.size);
-    crypto_generichash_final(&state, digest, sizeof digest);
-    hash_out[0] = le64_get(digest);
-    hash_out[1] = le64_get(digest + 8);
+    const uint64_t table_seed = le64_get(key->byte) + (uint64_t)table;
+    const uint64_t seed = XXH3_64bits_withSeed(row->key.data, row->key.size, table_seed);
+    const XXH128_hash_t hash = XXH3_128bits_withSeed(row->value.data, row->value.size, seed);
+    hash_out[0] = hash.low64;
+    hash_out[1] = hash.high64;
 }
 
 void rows_sum_add(struct rows_sum *sum, const struct rows_sum_key *key, enum row_table table,

@@ -1,6 +1,7 @@
 /* Sums of rows: what nodes compare to find silent differences.
  *
- * 1. A row's hash is BLAKE2b-128 under the cluster's key over table, key size, key and value.
+ * 1. A row's hash is XXH3-128 of its value, under a seed that the cluster's key, the table and the
+ *    row's key make. It finds damage and mistakes of programs, not lies of people.
  * 2. A table's sum is the sum of its rows' hashes mod 2^128: it does not depend on order or on
  *    the past.
  */

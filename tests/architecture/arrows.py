@@ -19,7 +19,7 @@ ARROWS = {
     "proto": ([], ["msgpack", "sodium", "yaml"]),
     "workflow": (["proto"], []),
     "wire": (["proto"], ["nng"]),
-    "node": (["raft", "proto", "workflow", "wire"], ["lmdb", "sodium"]),
+    "node": (["raft", "proto", "workflow", "wire"], ["lmdb", "sodium", "xxhash"]),
     "client": (["proto", "wire"], ["sodium"]),
     "client/cli": (["client", "proto", "wire", "workflow"], ["sodium"]),
 }
@@ -31,6 +31,7 @@ LIBRARIES = {
     "yaml": (r"/yaml\.h$", ["-lyaml"]),
     "nng": (r"/nng/", ["-lnng"]),
     "lmdb": (r"/lmdb\.h$", ["-llmdb"]),
+    "xxhash": (r"/xxh(ash|3)\.h$", []),
 }
 
 # Headers that a room may not read from libc either.
