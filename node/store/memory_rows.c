@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "node/store/row_hash.h"
+#include "node/store/place_hash.h"
 
 /* What a row takes besides itself: its places in the tree and among the buckets. */
 enum { INDEX_BYTES = 32 };
@@ -91,7 +91,7 @@ const struct memory_version *memory_version_at(const struct memory *memory,
 struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
                                    struct bytes key)
 {
-    return bucket_find(memory, row_hash(memory->options.hash_seed, (uint8_t)table, key), table,
+    return bucket_find(memory, place_hash(memory->options.hash_seed, (uint8_t)table, key), table,
                        key);
 }
 
@@ -131,7 +131,7 @@ static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row
 struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
                                      size_t value_bytes)
 {
-    uint64_t hash = row_hash(memory->options.hash_seed, (uint8_t)table, key);
+    uint64_t hash = place_hash(memory->options.hash_seed, (uint8_t)table, key);
     struct memory_row *row = bucket_find(memory, hash, table, key);
     return row != NULL ? row : row_new(memory, hash, table, key, value_bytes);
 }

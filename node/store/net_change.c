@@ -1,8 +1,6 @@
 #include "node/store/net_change.h"
 
-#include <stdlib.h>
-
-#include "node/store/row_hash.h"
+#include "node/store/place_hash.h"
 #include "node/store/row_tree.h"
 #include "node/store/table_place.h"
 
@@ -63,7 +61,7 @@ static uint32_t *slot_find(const struct gathering *gathering, uint64_t hash,
 
 static void gather_write(struct gathering *gathering, const struct row_write *write)
 {
-    const uint64_t hash = row_hash(gathering->hash_seed, write->table, write->key);
+    const uint64_t hash = place_hash(gathering->hash_seed, write->table, write->key);
     uint32_t *slot = slot_find(gathering, hash, write);
     if (*slot != 0) {
         gathering->rows[*slot - 1].newest = write;
@@ -129,18 +127,46 @@ static void drop_born_and_dead(struct gathering *gathering)
     gathering->row_count = kept;
 }
 
-static int row_order(const void *a, const void *b)
+static bool is_before(const struct written *left, const struct written *right)
 {
-    const struct written *left = a, *right = b;
     if (left->table != right->table)
-        return left->table < right->table ? -1 : 1;
+        return left->table < right->table;
     if (left->prefix != right->prefix)
-        return left->prefix < right->prefix ? -1 : 1;
-    return bytes_compare(left->newest->key, right->newest->key);
+        return left->prefix < right->prefix;
+    return bytes_compare(left->newest->key, right->newest->key) < 0;
+}
+
+/* Merge [begin, middle) and [middle, end) of from into to. */
+static void merge_parts(const struct written *from, size_t begin, size_t middle, size_t end,
+                        struct written *to)
+{
+    size_t left = begin, right = middle;
+    for (size_t at = begin; at < end; at++) {
+        const bool takes_right =
+            left == middle || (right < end && is_before(&from[right], &from[left]));
+        to[at] = from[takes_right ? right++ : left++];
+    }
+}
+
+/* Ascending, by merging ever longer parts; spare has as many elements. The sorted one of the two.
+ */
+static struct written *sort_rows(struct written *rows, size_t count, struct written *spare)
+{
+    for (size_t part = 1; part < count; part *= 2) {
+        for (size_t begin = 0; begin < count; begin += 2 * part) {
+            const size_t middle = begin + part < count ? begin + part : count;
+            const size_t end = begin + 2 * part < count ? begin + 2 * part : count;
+            merge_parts(rows, begin, middle, end, spare);
+        }
+        struct written *sorted = spare;
+        spare = rows;
+        rows = sorted;
+    }
+    return rows;
 }
 
 /* Both lists are sorted, and no table is in both. */
-static size_t merge(const struct gathering *gathering, struct row_write *writes)
+static size_t join(const struct gathering *gathering, struct row_write *writes)
 {
     size_t count = 0, risen = 0;
     for (size_t i = 0; i < gathering->row_count; i++) {
@@ -164,13 +190,15 @@ enum pawl_error net_change_of(const struct entry *entries, size_t entry_count, u
         return PAWL_E_NO_MEMORY;
     gather_all(&gathering, entries, entry_count);
     drop_born_and_dead(&gathering);
-    if (gathering.row_count > 0)
-        qsort(gathering.rows, gathering.row_count, sizeof *gathering.rows, row_order);
+    struct written *spare = arena_array(arena, gathering.row_count, sizeof *spare);
+    if (spare == NULL)
+        return PAWL_E_NO_MEMORY;
+    gathering.rows = sort_rows(gathering.rows, gathering.row_count, spare);
     const size_t count = gathering.row_count + gathering.rising_count;
     struct row_write *writes = arena_array(arena, count, sizeof *writes);
     if (writes == NULL)
         return PAWL_E_NO_MEMORY;
-    *write_count_out = merge(&gathering, writes);
+    *write_count_out = join(&gathering, writes);
     *writes_out = writes;
     return PAWL_OK;
 }

@@ -10,12 +10,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "node/store/row_check.h"
 #include "node/store/rows_sum.h"
 
 enum {
     FORMAT = 2,
-    STATE_TABLE = 0xff, /* in the checks of marks and sums */
+    STATE_TABLE = 0xff, /* in the digests of marks and sums */
     FINGERPRINT_BYTES = 16,
     FORMAT_BYTES = 4 + FINGERPRINT_BYTES,
     MARK_BYTES = 24,
@@ -80,25 +79,39 @@ static enum pawl_error fail(const struct rows_lmdb *store, int code, const char 
     return diag_fail(diag, error, "the store: %s: %s", what, mdb_strerror(code));
 }
 
-/* The value without its check; false: damaged. */
-static bool value_open(const struct row_place *place, MDB_val stored, struct bytes *value_out)
+/* Marks and the format are read before the cluster's key is known to be right. */
+static const struct rows_sum_key state_key = {"the state of a store of pawl"};
+
+/* The value without its digest; false: damaged. */
+static bool value_open(const struct rows_sum_key *key, const struct row_place *place,
+                       MDB_val stored, struct bytes *value_out)
 {
-    return row_check_open(place, val_bytes(stored), value_out);
+    return row_digest_open(key, place, val_bytes(stored), value_out);
 }
 
-/* Put a value with its check; flags as mdb_cursor_put takes them. */
-static int value_put(MDB_cursor *cursor, const struct row_place *place, struct bytes value,
-                     unsigned flags)
+/* Put a value with its digest; flags as mdb_cursor_put takes them. *there_out: under
+ * MDB_NOOVERWRITE, what stands there instead (MDB_KEYEXIST). */
+static int value_put(MDB_cursor *cursor, struct bytes name, struct bytes value,
+                     const uint8_t digest[ROW_DIGEST_BYTES], unsigned flags, MDB_val *there_out)
 {
-    MDB_val key = val_of(place->key), room = {.mv_size = value.size + ROW_CHECK_BYTES};
+    MDB_val key = val_of(name), room = {.mv_size = value.size + ROW_DIGEST_BYTES};
     int code = mdb_cursor_put(cursor, &key, &room, flags | MDB_RESERVE);
+    if (code == MDB_KEYEXIST && there_out != NULL)
+        *there_out = room;
     if (code != 0)
         return code;
     uint8_t *out = room.mv_data;
     if (value.size > 0)
         memcpy(out, value.data, value.size);
-    row_check_compute(place, value, out + value.size);
+    memcpy(out + value.size, digest, ROW_DIGEST_BYTES);
     return 0;
+}
+
+static int state_put(MDB_cursor *cursor, const struct row_place *place, struct bytes value)
+{
+    uint8_t digest[ROW_DIGEST_BYTES];
+    row_digest(&state_key, place, value, digest);
+    return value_put(cursor, place->key, value, digest, 0, NULL);
 }
 
 static enum pawl_error damaged(const char *what, struct pawl_diag *diag)
@@ -151,7 +164,7 @@ static enum pawl_error state_read(const struct rows_lmdb *store, MDB_txn *txn, u
     if (code != 0)
         return fail(store, code, "reading a mark", diag);
     struct bytes value;
-    if (!value_open(&place, stored, &value) || !state_decode(value, state_out))
+    if (!value_open(&state_key, &place, stored, &value) || !state_decode(value, state_out))
         return damaged("a mark", diag);
     return PAWL_OK;
 }
@@ -167,7 +180,7 @@ static int state_write(const struct rows_lmdb *store, MDB_txn *txn, uint32_t par
     int code = mdb_cursor_open(txn, store->states, &cursor);
     if (code != 0)
         return code;
-    code = value_put(cursor, &place, bytes_of(encoded, sizeof encoded), 0);
+    code = state_put(cursor, &place, bytes_of(encoded, sizeof encoded));
     mdb_cursor_close(cursor);
     return code;
 }
@@ -223,34 +236,52 @@ static bool flush_is_past_end(const struct flush *flush, struct bytes key)
            bytes_compare(key, bytes_of(flush->last_key, flush->last_key_size)) > 0;
 }
 
-static enum pawl_error flush_put(struct flush *flush, const struct row_write *write, unsigned flags,
-                                 struct pawl_diag *diag)
+static struct rows_sum *flush_sum(struct flush *flush)
 {
-    struct row_place place = {flush->partition, write->table, write->key};
-    int code = value_put(flush->cursor, &place, write->value, flags);
-    if (code != 0)
-        return fail(flush->store, code, "writing a row", diag);
-    rows_sum_add(&flush->state.sums[write->table], &flush->store->options.sum_key, write->table,
-                 &(struct row){write->key, write->value});
+    return &flush->state.sums[flush->table];
+}
+
+/* The row that is there leaves the sum; damage is found now or never. */
+static enum pawl_error flush_take_out(struct flush *flush, const struct row_place *place,
+                                      MDB_val stored, struct pawl_diag *diag)
+{
+    struct bytes old;
+    if (!value_open(&flush->store->options.sum_key, place, stored, &old))
+        return damaged("a row", diag);
+    rows_sum_remove(flush_sum(flush), old.data + old.size);
     return PAWL_OK;
 }
 
-/* The row that is there makes room, in the sum too. */
-static enum pawl_error flush_replace(struct flush *flush, const struct row_write *write,
-                                     MDB_val stored, struct pawl_diag *diag)
+static enum pawl_error flush_delete(struct flush *flush, const struct row_place *place,
+                                    struct pawl_diag *diag)
 {
-    struct row_place place = {flush->partition, write->table, write->key};
-    struct bytes old;
-    if (!value_open(&place, stored, &old))
-        return damaged("a row", diag);
-    if (!write->is_deleted && bytes_equal(old, write->value))
+    MDB_val key = val_of(place->key), stored;
+    int code = mdb_cursor_get(flush->cursor, &key, &stored, MDB_SET_KEY);
+    if (code == MDB_NOTFOUND)
         return PAWL_OK;
-    rows_sum_remove(&flush->state.sums[write->table], &flush->store->options.sum_key, write->table,
-                    &(struct row){write->key, old});
-    if (!write->is_deleted)
-        return flush_put(flush, write, 0, diag);
-    int code = mdb_cursor_del(flush->cursor, 0);
+    if (code != 0)
+        return fail(flush->store, code, "reading a row", diag);
+    TRY(flush_take_out(flush, place, stored, diag));
+    code = mdb_cursor_del(flush->cursor, 0);
     return code == 0 ? PAWL_OK : fail(flush->store, code, "deleting a row", diag);
+}
+
+static enum pawl_error flush_put(struct flush *flush, const struct row_place *place,
+                                 struct bytes value, bool is_past_end, struct pawl_diag *diag)
+{
+    uint8_t digest[ROW_DIGEST_BYTES];
+    MDB_val there;
+    row_digest(&flush->store->options.sum_key, place, value, digest);
+    int code = value_put(flush->cursor, place->key, value, digest,
+                         is_past_end ? MDB_APPEND : MDB_NOOVERWRITE, &there);
+    if (code == MDB_KEYEXIST && !is_past_end) {
+        TRY(flush_take_out(flush, place, there, diag));
+        code = value_put(flush->cursor, place->key, value, digest, 0, NULL);
+    }
+    if (code != 0)
+        return fail(flush->store, code, "writing a row", diag);
+    rows_sum_add(flush_sum(flush), digest);
+    return PAWL_OK;
 }
 
 static enum pawl_error flush_write(struct flush *flush, const struct row_write *write,
@@ -259,15 +290,11 @@ static enum pawl_error flush_write(struct flush *flush, const struct row_write *
     assert(write->table < TABLE_COUNT);
     assert(write->key.size > 0 && write->key.size <= ROW_KEY_BYTES_MAX);
     TRY(flush_enter_table(flush, write->table, diag));
-    if (flush_is_past_end(flush, write->key))
-        return write->is_deleted ? PAWL_OK : flush_put(flush, write, MDB_APPEND, diag);
-    MDB_val key = val_of(write->key), stored;
-    int code = mdb_cursor_get(flush->cursor, &key, &stored, MDB_SET_KEY);
-    if (code == 0)
-        return flush_replace(flush, write, stored, diag);
-    if (code != MDB_NOTFOUND)
-        return fail(flush->store, code, "reading a row", diag);
-    return write->is_deleted ? PAWL_OK : flush_put(flush, write, 0, diag);
+    const struct row_place place = {flush->partition, write->table, write->key};
+    const bool is_past_end = flush_is_past_end(flush, write->key);
+    if (!write->is_deleted)
+        return flush_put(flush, &place, write->value, is_past_end, diag);
+    return is_past_end ? PAWL_OK : flush_delete(flush, &place, diag);
 }
 
 static enum pawl_error flush_writes(struct flush *flush, const struct rows_mark *mark,
@@ -387,7 +414,8 @@ static enum pawl_error lmdb_get(void *self, struct rows_snapshot *snapshot, enum
     if (code != 0)
         return fail(store, code, "reading a row", NULL);
     struct row_place place = {snapshot->partition, (uint8_t)table, key};
-    return value_open(&place, stored, value_out) ? PAWL_OK : PAWL_E_CORRUPT;
+    return value_open(&store->options.sum_key, &place, stored, value_out) ? PAWL_OK
+                                                                          : PAWL_E_CORRUPT;
 }
 
 struct scan {
@@ -432,7 +460,7 @@ static enum pawl_error scan_rows(const struct rows_lmdb *store, struct scan *sca
     int code = row_max == 0 ? MDB_NOTFOUND : scan_first(scan);
     while (code == 0 && count < row_max && scan_is_inside(scan)) {
         place->key = rows_out[count].key = val_bytes(scan->key);
-        if (!value_open(place, scan->value, &rows_out[count].value))
+        if (!value_open(&store->options.sum_key, place, scan->value, &rows_out[count].value))
             return PAWL_E_CORRUPT;
         if (++count < row_max)
             code = scan_next(scan);
@@ -524,14 +552,14 @@ static enum pawl_error format_check(struct rows_lmdb *store, MDB_txn *txn, struc
     code = mdb_cursor_get(cursor, &key, &stored, MDB_SET_KEY);
     bool is_new = code == MDB_NOTFOUND;
     if (is_new)
-        code = value_put(cursor, &place, bytes_of(own, sizeof own), 0);
+        code = state_put(cursor, &place, bytes_of(own, sizeof own));
     mdb_cursor_close(cursor);
     if (code != 0)
         return fail(store, code, "its format", diag);
     if (is_new)
         return PAWL_OK;
     struct bytes found;
-    if (!value_open(&place, stored, &found))
+    if (!value_open(&state_key, &place, stored, &found))
         return damaged("its format", diag);
     return format_compare(found, own, diag);
 }

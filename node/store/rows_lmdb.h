@@ -4,8 +4,7 @@
  *    tables whose keys rise are appended to. The marks and sums of all partitions are a database
  *    of their own.
  * 2. A flush is one transaction, synced when it returns. No MDB_NOSYNC, no MDB_WRITEMAP.
- * 3. Every value ends with a check of itself and of its place, so that damage is found where it
- *    is read.
+ * 3. Every value ends with the digest of its row, so that damage is found where it is read.
  * 4. A directory must not be opened twice in one process, nor used after a fork.
  *
  * Source: lmdb.h of LMDB 0.9.24.

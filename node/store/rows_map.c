@@ -99,6 +99,7 @@ static int row_order(const struct map_row *row, unsigned table, struct bytes key
 /* The new state of a partition while it is put together. */
 struct builder {
     const struct rows_sum_key *sum_key;
+    uint32_t partition;
     struct rows_snapshot *snapshot;
     struct map_page *open; /* the last page, when rows may still be added to it */
 };
@@ -126,6 +127,13 @@ static void builder_share(struct builder *builder, struct map_page *page)
     builder->open = NULL;
 }
 
+static void builder_digest(const struct builder *builder, const struct map_row *row,
+                           uint8_t out[ROW_DIGEST_BYTES])
+{
+    const struct row_place place = {builder->partition, row->table, row->row.key};
+    row_digest(builder->sum_key, &place, row->row.value, out);
+}
+
 static bool builder_write(struct builder *builder, const struct row_write *write)
 {
     if (write->is_deleted)
@@ -133,13 +141,17 @@ static bool builder_write(struct builder *builder, const struct row_write *write
     struct map_row *row = row_new(write);
     if (row == NULL)
         return false;
-    rows_sum_add(&builder->snapshot->sums[write->table], builder->sum_key, write->table, &row->row);
+    uint8_t digest[ROW_DIGEST_BYTES];
+    builder_digest(builder, row, digest);
+    rows_sum_add(&builder->snapshot->sums[write->table], digest);
     return builder_take(builder, row);
 }
 
 static void builder_replace(struct builder *builder, const struct map_row *row)
 {
-    rows_sum_remove(&builder->snapshot->sums[row->table], builder->sum_key, row->table, &row->row);
+    uint8_t digest[ROW_DIGEST_BYTES];
+    builder_digest(builder, row, digest);
+    rows_sum_remove(&builder->snapshot->sums[row->table], digest);
 }
 
 /* Merge the rows of a page (NULL: none) with the writes that fall into it. */
@@ -215,6 +227,7 @@ static enum pawl_error partition_flush(struct rows_map *map, uint32_t partition,
     struct rows_snapshot *old = map->partition[partition];
     size_t page_count_max = 2 * old->page_count + write_count / PAGE_ROWS + 1;
     struct builder builder = {.sum_key = &map->options.sum_key,
+                              .partition = partition,
                               .snapshot = snapshot_new(page_count_max)};
     if (builder.snapshot == NULL)
         return PAWL_E_NO_MEMORY;

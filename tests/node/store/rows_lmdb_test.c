@@ -331,7 +331,7 @@ static void sums_expect_counted(struct fixture *fixture)
     struct rows_port *rows = &fixture->rows;
     assert_int_equal(rows->sums(rows->self, 0, kept), PAWL_OK);
     assert_int_equal(rows->snapshot_open(rows->self, 0, &snapshot), PAWL_OK);
-    assert_int_equal(rows_sums_count(rows, snapshot, &sum_key, counted), PAWL_OK);
+    assert_int_equal(rows_sums_count(rows, snapshot, 0, &sum_key, counted), PAWL_OK);
     rows->snapshot_close(rows->self, snapshot);
     for (size_t i = 0; i < TABLE_COUNT; i++)
         assert_true(rows_sum_equal(&kept[i], &counted[i]));
