@@ -53,6 +53,8 @@ static struct connection *open_connection(struct replica *replica, uint64_t numb
     }
     connection->number = number;
     connection->next = replica->connections;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
     replica->connections = connection;
     return connection;
 }
@@ -60,10 +62,12 @@ static struct connection *open_connection(struct replica *replica, uint64_t numb
 static void close_connection(struct replica *replica, struct connection *connection)
 {
     reads_connection_closed(&replica->partition, connection);
-    struct connection **at = &replica->connections;
-    while (*at != connection)
-        at = &(*at)->next;
-    *at = connection->next;
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        replica->connections = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
     id_map_remove(&replica->connection_map, id_of_number(connection->number));
     free(connection);
 }

@@ -482,9 +482,39 @@ static bool are_timers_held_back(const struct partition *partition)
            partition->uncommitted_bytes > TIMERS_UNCOMMITTED_BYTES_MAX;
 }
 
+/* How many of the first timers due can fire now: up to the first whose run's header is not here.
+ * What is missing is loaded together. */
+static int count_loaded_timers(struct partition *partition, struct bytes first, uint64_t clock_us)
+{
+    struct memory_reader reader = {.memory = partition->memory,
+                                   .level = MEMORY_HEAD,
+                                   .arena = &partition->replica->turn_arena};
+    const struct view view = memory_view(&reader);
+    struct row rows[TIMERS_PER_TURN];
+    uint8_t end[8];
+    size_t count;
+    int loaded = 0;
+    be64_put(end, clock_us + 1);
+    if (view.scan(view.self, TABLE_TIMER, first, bytes_of(end, sizeof end), TIMERS_PER_TURN, rows,
+                  &count) != PAWL_OK)
+        return 1; /* the last that is here */
+    for (size_t i = 0; i < count; i++) {
+        struct id128 run;
+        struct bytes header;
+        if (timer_key_run(rows[i].key, &run))
+            (void)view.get(view.self, TABLE_INSTANCE, id128_bytes(&run), &header);
+        loaded += reader.missing_count == 0;
+    }
+    if (reader.missing_count > 0)
+        commands_own_load(partition, &partition->timer_load, &reader);
+    return loaded;
+}
+
 static void fire_timers(struct partition *partition)
 {
-    for (int i = 0; i < TIMERS_PER_TURN && (i == 0 || !is_turn_over(partition)); i++) {
+    const uint64_t clock_us = partition_clock_us(partition);
+    int loaded = partition->timer_load == 0 ? 1 : 0;
+    for (int i = 0; i < loaded && (i == 0 || !is_turn_over(partition)); i++) {
         struct bytes key;
         struct memory_reader reader = {.memory = partition->memory,
                                        .level = MEMORY_HEAD,
@@ -493,11 +523,12 @@ static void fire_timers(struct partition *partition)
         if (reader.missing_count > 0)
             commands_own_load(partition, &partition->timer_load, &reader);
         /* One that waits for rows is still the first: a finished load goes on from there. */
-        if (!is_found || timer_key_due_us(key) > partition_clock_us(partition) ||
-            are_timers_held_back(partition))
+        if (!is_found || timer_key_due_us(key) > clock_us || are_timers_held_back(partition))
             return;
-        const struct command command = {
-            .kind = CMD_TIMER_FIRE, .timer_key = arena_copy(&partition->replica->turn_arena, key)};
+        const struct bytes first = arena_copy(&partition->replica->turn_arena, key);
+        if (i == 0 && (loaded = count_loaded_timers(partition, first, clock_us)) == 0)
+            return;
+        const struct command command = {.kind = CMD_TIMER_FIRE, .timer_key = first};
         commands_take(partition, &command, nobody);
     }
 }
@@ -561,7 +592,7 @@ uint64_t commands_deadline_us(const struct partition *partition)
     if (partition->is_active && partition->waiting.awake_first != NULL &&
         partition->uncommitted_bytes <= UNCOMMITTED_BYTES_MAX)
         return now_us;
-    if (!partition->is_active || are_timers_held_back(partition))
+    if (!partition->is_active || partition->timer_load != 0 || are_timers_held_back(partition))
         return UINT64_MAX;
     if (partition->stuck_until_us > now_us)
         deadline_us = partition->stuck_until_us;

@@ -46,7 +46,7 @@ struct reading_queue {
 };
 
 struct session {
-    struct session *next; /* in the order of their appearance */
+    struct session *next, *previous; /* in the order of their appearance */
     struct id128 id;
     uint64_t connection; /* 0: not attached now */
     uint64_t attachment; /* the newest seen */
@@ -133,10 +133,11 @@ struct partition {
     bool wants_round; /* something in this turn waits for a new read round */
 
     /* Duties of the leader */
-    struct session *sessions;
+    struct session *sessions, *sessions_last;
     struct id_map session_map;
-    size_t session_count;
-    uint64_t timer_load, handout_load, lost_load; /* tokens of the loads under way; 0: none */
+    size_t session_count, lost_count, searching_count; /* of all; of those that are so */
+    uint64_t session_due_us;                           /* no session expires before */
+    uint64_t timer_load, handout_load, lost_load;      /* tokens of the loads under way; 0: none */
     struct buffer activation_cursor;
     struct buffer stuck_timer; /* timers before this key are passed over ... */
     uint64_t stuck_until_us;   /* ... until then: the last of them could not be decided */
@@ -168,7 +169,7 @@ struct connection {
     struct id128 session;
     uint32_t unanswered;
     struct reading *watching; /* its RESULTs of runs that have not ended */
-    struct connection *next;
+    struct connection *next, *previous;
 };
 
 struct replica {

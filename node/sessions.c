@@ -30,6 +30,13 @@ static struct session *session_find(const struct partition *partition, struct id
     return id_map_get(&partition->session_map, id);
 }
 
+static void set_expiry(struct partition *partition, struct session *session, uint64_t expires_us)
+{
+    session->expires_us = expires_us;
+    if (expires_us < partition->session_due_us)
+        partition->session_due_us = expires_us;
+}
+
 /* NULL: no memory. */
 static struct session *session_new(struct partition *partition, struct id128 id)
 {
@@ -39,11 +46,13 @@ static struct session *session_new(struct partition *partition, struct id128 id)
         return NULL;
     }
     session->id = id;
-    session->expires_us = partition->replica->now_us + grace_us(partition);
-    struct session **at = &partition->sessions;
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = session;
+    set_expiry(partition, session, partition->replica->now_us + grace_us(partition));
+    session->previous = partition->sessions_last;
+    if (partition->sessions_last != NULL)
+        partition->sessions_last->next = session;
+    else
+        partition->sessions = session;
+    partition->sessions_last = session;
     partition->session_count++;
     return session;
 }
@@ -55,23 +64,29 @@ static void attach_free(struct attach_copy *copy)
     free(copy);
 }
 
-static void forget_attach(struct session *session)
+static void forget_attach(struct partition *partition, struct session *session)
 {
     attach_free(session->attach);
+    partition->searching_count -= session->is_searching;
     session->attach = NULL;
     session->is_attaching = session->is_searching = false;
 }
 
 static void session_free(struct partition *partition, struct session *session)
 {
-    struct session **at = &partition->sessions;
-    while (*at != session)
-        at = &(*at)->next;
-    *at = session->next;
+    if (session->previous != NULL)
+        session->previous->next = session->next;
+    else
+        partition->sessions = session->next;
+    if (session->next != NULL)
+        session->next->previous = session->previous;
+    else
+        partition->sessions_last = session->previous;
     partition->session_count--;
+    partition->lost_count -= session->is_lost;
     id_map_remove(&partition->session_map, session->id);
     dispatch_session_remove(partition->dispatch, session->id);
-    forget_attach(session);
+    forget_attach(partition, session);
     free(session);
 }
 
@@ -171,7 +186,8 @@ static void reply(struct partition *partition, uint64_t connection, const struct
     clients_send(partition->replica, connection, FRAME_ATTACHED, &schema_attached, &message);
 }
 
-static bool keep_attach(struct session *session, const struct msg_attach *attach)
+static bool keep_attach(struct partition *partition, struct session *session,
+                        const struct msg_attach *attach)
 {
     struct attach_copy *copy = calloc(1, sizeof *copy);
     if (copy == NULL)
@@ -190,7 +206,7 @@ static bool keep_attach(struct session *session, const struct msg_attach *attach
         void *fences;
     } alias = {.bytes = held.data};
     copy->attach.held.elements = alias.fences;
-    forget_attach(session);
+    forget_attach(partition, session);
     session->attach = copy;
     return true;
 }
@@ -202,7 +218,7 @@ static void complete_attach(struct partition *partition, struct session *session
         attach->credit < SESSION_CREDIT_MAX ? attach->credit : SESSION_CREDIT_MAX;
     const struct bytes *types = attach->types.elements;
     session->is_attached = true;
-    session->expires_us = partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
+    set_expiry(partition, session, partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000);
     if (dispatch_session_put(partition->dispatch, session->id, types, attach->types.count,
                              credit) != PAWL_OK) {
         reply(partition, session->connection, attach, PAWL_E_BUSY);
@@ -210,8 +226,10 @@ static void complete_attach(struct partition *partition, struct session *session
     }
     reply(partition, session->connection, attach, PAWL_OK);
     const uint64_t index = partition->applied_index;
-    if (!find_missing(partition, session, attach, index) && keep_attach(session, attach)) {
+    if (!find_missing(partition, session, attach, index) &&
+        keep_attach(partition, session, attach)) {
         session->is_searching = true; /* without memory for it, the lease ends what it misses */
+        partition->searching_count++;
         session->attach->index = index;
     }
     for (size_t i = 0; i < attach->types.count && credit > 0; i++)
@@ -240,10 +258,10 @@ void sessions_attach(struct partition *partition, const struct msg_attach *attac
     session->connection = connection->number;
     session->is_attached = false;
     connection->session = session->id;
-    forget_attach(session);
+    forget_attach(partition, session);
     if (partition->is_active)
         complete_attach(partition, session, attach);
-    else if (keep_attach(session, attach))
+    else if (keep_attach(partition, session, attach))
         session->is_attaching = true;
     else
         reply(partition, connection->number, attach, PAWL_E_NO_MEMORY);
@@ -272,7 +290,7 @@ void sessions_heartbeat(struct partition *partition, const struct msg_heartbeat 
     if (!sessions_is_attached(partition, connection, heartbeat->term, heartbeat->attachment))
         return;
     struct session *session = session_find(partition, connection->session);
-    session->expires_us = partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
+    set_expiry(partition, session, partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000);
     clients_send(partition->replica, connection->number, FRAME_HEARTBEAT, &schema_heartbeat,
                  heartbeat);
 }
@@ -285,9 +303,9 @@ void sessions_connection_closed(struct partition *partition, const struct connec
     const uint64_t expires_us = partition->replica->now_us + grace_us(partition);
     session->connection = 0;
     session->is_attached = false;
-    forget_attach(session);
+    forget_attach(partition, session);
     if (expires_us < session->expires_us)
-        session->expires_us = expires_us;
+        set_expiry(partition, session, expires_us);
     /* Nothing more is handed to it until it attaches again. */
     if (dispatch_session_put(partition->dispatch, session->id, NULL, 0, 0) != PAWL_OK)
         dispatch_session_remove(partition->dispatch, session->id);
@@ -297,7 +315,7 @@ void sessions_goodbye(struct partition *partition, struct id128 id)
 {
     struct session *session = session_find(partition, id);
     if (session != NULL)
-        session->expires_us = partition->replica->now_us;
+        set_expiry(partition, session, partition->replica->now_us);
 }
 
 /* ---- a term's beginning and end ---- */
@@ -376,7 +394,7 @@ void sessions_activate(struct partition *partition)
     partition->is_active = true;
     const uint64_t expires_us = partition->replica->now_us + grace_us(partition);
     for (struct session *s = partition->sessions; s != NULL; s = s->next) {
-        s->expires_us = expires_us;
+        set_expiry(partition, s, expires_us);
         if (s->is_attaching) {
             struct attach_copy *kept = s->attach;
             s->attach = NULL;
@@ -421,15 +439,17 @@ static bool take_back(struct partition *partition, const struct session *session
 
 static void session_lost(struct partition *partition, struct session *session)
 {
-    if (!session->is_lost)
+    if (!session->is_lost) {
         dispatch_session_remove(partition->dispatch, session->id);
+        partition->lost_count++;
+    }
     session->is_lost = true;
     session->is_attached = false;
     if (session->losses_waiting == 0 && take_back(partition, session)) {
         session_free(partition, session);
         return;
     }
-    session->expires_us = partition->replica->now_us + AGAIN_US;
+    set_expiry(partition, session, partition->replica->now_us + AGAIN_US);
 }
 
 void sessions_loss_waits(struct partition *partition, struct id128 id, bool is_waiting)
@@ -439,15 +459,20 @@ void sessions_loss_waits(struct partition *partition, struct id128 id, bool is_w
     session->losses_waiting += is_waiting ? 1 : -1;
 }
 
+/* All are looked at only when one may be due: seldom, since heartbeats put off what is known. */
 void sessions_due(struct partition *partition)
 {
+    const uint64_t now_us = partition->replica->now_us;
     struct session *next;
-    if (!partition->is_active)
+    if (!partition->is_active || (partition->lost_count == 0 && partition->session_due_us > now_us))
         return;
+    partition->session_due_us = UINT64_MAX;
     for (struct session *s = partition->sessions; s != NULL; s = next) {
         next = s->next;
-        if (s->is_lost || s->expires_us <= partition->replica->now_us)
+        if (s->is_lost || s->expires_us <= now_us)
             session_lost(partition, s);
+        else
+            set_expiry(partition, s, s->expires_us);
     }
 }
 
@@ -475,10 +500,10 @@ static void resend_one(struct partition *partition, struct resend *resend, bool 
 /* What was recorded for some sessions had to be loaded first. */
 static void search_again(struct partition *partition)
 {
-    for (struct session *s = partition->sessions; s != NULL && partition->handout_load == 0;
-         s = s->next)
+    struct session *s = partition->searching_count > 0 ? partition->sessions : NULL;
+    for (; s != NULL && partition->handout_load == 0; s = s->next)
         if (s->is_searching && find_missing(partition, s, &s->attach->attach, s->attach->index))
-            forget_attach(s);
+            forget_attach(partition, s);
 }
 
 void sessions_resend(struct partition *partition)
@@ -502,13 +527,7 @@ void sessions_resend(struct partition *partition)
 
 uint64_t sessions_deadline_us(const struct partition *partition)
 {
-    uint64_t deadline_us = UINT64_MAX;
-    if (!partition->is_active)
-        return UINT64_MAX;
-    for (const struct session *s = partition->sessions; s != NULL; s = s->next)
-        if (s->expires_us < deadline_us)
-            deadline_us = s->expires_us;
-    return deadline_us;
+    return partition->is_active ? partition->session_due_us : UINT64_MAX;
 }
 
 void sessions_extend(struct partition *partition, uint64_t gap_us)

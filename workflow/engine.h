@@ -116,6 +116,8 @@ MUST_USE enum pawl_error wf_handout(struct engine *engine, const struct view *vi
 
 /* Keys of the tables that the replica reads by itself. */
 uint64_t timer_key_due_us(struct bytes key);
+/* The run whose timer it is, the key of its header. False: a timer of no run. */
+bool timer_key_run(struct bytes key, struct id128 *run_out);
 /* Split a key of TABLE_HANDOUT. False: not such a key. */
 bool handout_key_parse(struct bytes key, struct id128 *session_out, struct msg_fence *fence_out);
 /* The prefix of a session's rows in TABLE_HANDOUT: 16 bytes. */

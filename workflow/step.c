@@ -237,25 +237,28 @@ static enum pawl_error ready_take(struct decide *decide, struct bytes ready, boo
     return wf_run_finish(decide, &run);
 }
 
-/* Ask for everything at once, so that what is missing is loaded at once. */
-static enum pawl_error ready_touch(struct decide *decide, const struct row *rows, size_t count)
+/* Ask for everything at once, so that what is missing is loaded at once. count becomes less when so
+ * many are large: they must fit into one decision, and into memory at once. */
+static enum pawl_error ready_touch(struct decide *decide, const struct row *rows, size_t *count)
 {
     enum pawl_error first = PAWL_OK;
-    for (size_t i = 0; i < count; i++) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < *count; i++) {
         struct id128 id;
         uint32_t number;
-        struct bytes value;
+        struct bytes header, step = {NULL, 0};
         if (!key_ready_parse(rows[i].key, &id, &number))
             return PAWL_E_CORRUPT;
-        enum pawl_error error =
-            changes_get(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, id), &value);
-        if (error == PAWL_OK || error == PAWL_E_NOT_LOADED) {
-            first = first == PAWL_OK ? error : first;
-            error = changes_get(&decide->changes, TABLE_STEP,
-                                key_run_number(decide->arena, id, number), &value);
-        }
-        if (error != PAWL_OK && first == PAWL_OK)
-            first = error;
+        const enum pawl_error errors[] = {
+            changes_get(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, id), &header),
+            changes_get(&decide->changes, TABLE_STEP, key_run_number(decide->arena, id, number),
+                        &step),
+        };
+        for (size_t k = 0; k < sizeof errors / sizeof errors[0] && first == PAWL_OK; k++)
+            first = errors[k];
+        bytes += step.size;
+        if (bytes >= DECISION_BYTES_MAX / 4)
+            *count = i + 1;
     }
     return first;
 }
@@ -284,15 +287,16 @@ enum pawl_error wf_dispatch_ready(struct decide *decide)
     if (rows == NULL || begin.data == NULL || end.data == NULL)
         return PAWL_E_NO_MEMORY;
     const struct view *view = decide->changes.view;
-    size_t count;
-    TRY(view->scan(view->self, TABLE_READY, begin, end, room, rows, &count));
-    TRY(ready_touch(decide, rows, count));
+    size_t found, count;
+    TRY(view->scan(view->self, TABLE_READY, begin, end, room, rows, &found));
+    count = found;
+    TRY(ready_touch(decide, rows, &count));
     for (size_t i = 0; i < count; i++) {
         bool is_out;
         TRY(ready_take(decide, rows[i].key, &is_out));
         if (!is_out)
             return PAWL_OK;
     }
-    decide->decision->has_more = count == room;
+    decide->decision->has_more = found == room || count < found;
     return PAWL_OK;
 }

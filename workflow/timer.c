@@ -16,6 +16,13 @@ uint64_t timer_key_due_us(struct bytes key)
     return key_timer_parse(key, &due_us, &run, &number) ? due_us : UINT64_MAX;
 }
 
+bool timer_key_run(struct bytes key, struct id128 *run_out)
+{
+    uint64_t due_us;
+    uint32_t number;
+    return key_timer_parse(key, &due_us, run_out, &number) && number != REQUEST_TIMER_NUMBER;
+}
+
 static enum pawl_error timer_put(struct decide *decide, uint64_t due_us, struct id128 run,
                                  uint32_t number, const struct timer_row *row)
 {
