@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "proto/limits.h"
 #include "world.h"
 
 static const char definition[] =
@@ -119,12 +120,53 @@ static void test_commands_name_the_run_that_orders_them(void **state)
     arena_done(&arena);
 }
 
+/* A decision that hands out steps must fit into an entry, however large they are. */
+static void test_ready_steps_that_are_large_are_handed_out_in_parts(void **state)
+{
+    enum { STEPS = 8, ARGUMENT_BYTES = 300 << 10 };
+    (void)state;
+    static uint8_t input[ARGUMENT_BYTES + 8] = {0x81, 0xa1, 'n', 0xdb};
+    struct world world;
+    const struct bytes type = BYTES_LITERAL("a.one");
+    struct command command = {.kind = CMD_START,
+                              .start = {.namespace_name = BYTES_LITERAL("test"),
+                                        .definition = BYTES_LITERAL("one"),
+                                        .input = bytes_of(input, sizeof input)}};
+    be32_put(input + 4, ARGUMENT_BYTES);
+    memset(input + 8, 'x', ARGUMENT_BYTES);
+    setup(&world);
+    dispatch_session_remove(world.dispatch, world_id(5));
+    for (uint64_t i = 0; i < STEPS; i++) {
+        command.request = world_id(100 + i);
+        assert_int_equal(world_decide(&world, &command)->readied_count, 1);
+    }
+    assert_int_equal(dispatch_session_put(world.dispatch, world_id(6), &type, 1, STEPS + 1),
+                     PAWL_OK);
+    command = (struct command){.kind = CMD_DISPATCH, .type = type};
+    size_t out_count = 0, decision_count = 0;
+    bool has_more = true;
+    for (; has_more; decision_count++) {
+        const struct decision *decision = world_decide(&world, &command);
+        size_t bytes = 0;
+        for (size_t i = 0; i < decision->write_count; i++)
+            bytes += decision->writes[i].value.size;
+        assert_true(bytes < DECISION_BYTES_MAX);
+        assert_true(decision->handout_count > 0);
+        out_count += decision->handout_count;
+        has_more = decision->has_more;
+    }
+    assert_int_equal(out_count, STEPS);
+    assert_in_range(decision_count, 2, 3);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handout_that_is_out_is_rebuilt_as_it_was_sent),
         cmocka_unit_test(test_handout_that_has_ended_is_not_found),
         cmocka_unit_test(test_report_of_another_session_is_stale),
+        cmocka_unit_test(test_ready_steps_that_are_large_are_handed_out_in_parts),
         cmocka_unit_test(test_commands_name_the_run_that_orders_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
