@@ -50,7 +50,7 @@ bool handle_submit(struct pawl *pawl, struct submission *submission)
     submission->next = NULL;
     pthread_mutex_lock(&pawl->mutex);
     bool is_taken = !pawl->is_closing;
-    bool was_asleep = is_taken && pawl->is_asleep;
+    bool was_asleep = is_taken && pawl->is_asleep && !handle_is_own_thread(pawl);
     if (is_taken) {
         if (pawl->last != NULL)
             pawl->last->next = submission;

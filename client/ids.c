@@ -6,7 +6,10 @@
 struct id128 ids_random(struct ids *ids)
 {
     if (ids->left == 0) {
-        randombytes_buf(ids->drawn, sizeof ids->drawn);
+        uint8_t seed[randombytes_SEEDBYTES];
+        randombytes_buf(seed, sizeof seed);
+        randombytes_buf_deterministic(ids->drawn, sizeof ids->drawn, seed);
+        sodium_memzero(seed, sizeof seed);
         ids->left = sizeof ids->drawn / sizeof ids->drawn[0];
     }
     return ids->drawn[--ids->left];

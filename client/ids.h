@@ -1,4 +1,5 @@
-/* Ids: fresh random ids of requests, drawn from the system in blocks, for a draw is a system call.
+/* Ids: fresh random ids of requests. Each block of them is expanded from a seed of the system's,
+ * for a draw from the system is a system call.
  *
  * 1. One thread only.
  * 2. A forked child has a copy of what is left, so whoever draws must be in the process that began:
@@ -10,7 +11,7 @@
 #include "proto/bytes.h"
 
 struct ids {
-    struct id128 drawn[64];
+    struct id128 drawn[256];
     size_t left; /* drawn and not yet used; zeroed: none */
 };
 

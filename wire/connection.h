@@ -69,6 +69,7 @@ struct connection {
     bool is_staged;
     bool is_unread; /* in wire->unread */
     struct connection *unread_next;
+    uint32_t skip_count, skip_next; /* looks before a receive is armed; see look_is_due */
 
     /* The owner's, or nng's while a receive is armed. */
     struct block *block;   /* begins with a frame, as far as that is here; NULL: none yet */

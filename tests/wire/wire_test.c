@@ -306,6 +306,55 @@ static void test_untaken_input_stops_reading_and_resumes(void **state)
     bed_close(&bed);
 }
 
+/* What arrives while the owner works is there without any wait. */
+static void test_frames_that_came_meanwhile_are_taken_at_once(void **state)
+{
+    (void)state;
+    static const uint8_t frame[] = {2, 0, 0, 0, 4, 0, 0, 0, 'h', 'i'};
+    struct bed bed;
+    bed_open(&bed, NULL, NULL);
+    int fd = raw_dial(&bed);
+    (void)accept_one(&bed);
+    raw_write(fd, frame, sizeof frame); /* over loopback it is there when write returns */
+    for (size_t round = 0; round < 100; round++) {
+        struct pollfd poller = {.fd = wire_fd(bed.server), .events = POLLIN};
+        assert_int_equal(poll(&poller, 1, 0), 1);
+        const struct wire_event *events;
+        assert_int_equal(wire_take(bed.server, &events), 1);
+        assert_true(bytes_equal(events[0].body, BYTES_LITERAL("hi")));
+        raw_write(fd, frame, sizeof frame);
+    }
+    close(fd);
+    bed_close(&bed);
+}
+
+/* Frames of which the sockets hold only a part, read when all of them were sent. */
+static void test_output_that_must_wait_arrives_whole_and_in_order(void **state)
+{
+    (void)state;
+    enum { FRAMES = 150, BODY_BYTES = 100000 };
+    struct bed bed;
+    bed_open(&bed, NULL, NULL);
+    uint64_t connection = dial(&bed);
+    (void)accept_one(&bed);
+    static uint8_t body[BODY_BYTES];
+    for (size_t sent = 0; sent < FRAMES; sent++) {
+        memset(body, (int)sent, sizeof body);
+        assert_true(wire_send(bed.client, connection, 1, bytes_of(body, sizeof body)));
+        wire_flush(bed.client);
+    }
+    for (size_t received = 0; received < FRAMES;) {
+        const struct wire_event *events;
+        size_t count = events_wait(bed.server, &events);
+        for (size_t i = 0; i < count; i++, received++) {
+            memset(body, (int)received, sizeof body);
+            assert_int_equal(events[i].kind, WIRE_FRAME);
+            assert_true(bytes_equal(events[i].body, bytes_of(body, sizeof body)));
+        }
+    }
+    bed_close(&bed);
+}
+
 static void test_send_before_dialled_arrives(void **state)
 {
     (void)state;
@@ -620,6 +669,8 @@ int main(void)
         cmocka_unit_test(test_largest_frame_is_taken),
         cmocka_unit_test(test_output_limit_closes_instead_of_dropping),
         cmocka_unit_test(test_untaken_input_stops_reading_and_resumes),
+        cmocka_unit_test(test_frames_that_came_meanwhile_are_taken_at_once),
+        cmocka_unit_test(test_output_that_must_wait_arrives_whole_and_in_order),
         cmocka_unit_test(test_send_before_dialled_arrives),
         cmocka_unit_test(test_close_delivers_what_was_sent_then_reports_once),
         cmocka_unit_test(test_too_many_connections_are_closed_at_once),
