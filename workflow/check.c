@@ -4,6 +4,7 @@
 
 #include "workflow/changes.h"
 #include "workflow/engine.h"
+#include "workflow/find.h"
 #include "workflow/state.h"
 
 struct check {
@@ -56,15 +57,19 @@ static bool has_value(const struct check *check, uint32_t number)
 static void check_values(struct check *check)
 {
     const struct live_value *live = check->row.values.elements;
+    size_t row_count = 0;
     for (size_t i = 0; i < check->row.values.count; i++) {
-        struct bytes value;
+        struct bytes value = live[i].inlined;
+        enum pawl_error error = PAWL_OK;
         assert(live[i].number >= 1 && live[i].number <= check->row.value_last);
-        enum pawl_error error =
-            changes_get(&check->rows, TABLE_VALUE, numbered(check, live[i].number), &value);
+        if (value.size == 0) {
+            error = changes_get(&check->rows, TABLE_VALUE, numbered(check, live[i].number), &value);
+            row_count++;
+        }
         assert(error == PAWL_OK);
         assert(value.size == live[i].size);
     }
-    assert(count_rows(check, TABLE_VALUE) == check->row.values.count);
+    assert(count_rows(check, TABLE_VALUE) == row_count);
     assert(has_value(check, check->row.input));
     assert(has_value(check, check->row.context));
     assert(has_value(check, check->row.result));
@@ -168,13 +173,11 @@ static void check_token(struct check *check, const struct token *token)
 
 static void check_open(struct check *check)
 {
-    struct workflow_row workflow;
+    struct id128 newest;
     enum pawl_error error =
-        changes_get_row(&check->rows, TABLE_WORKFLOW,
-                        key_name(&check->arena, check->row.namespace_name, check->row.workflow_id),
-                        &schema_workflow_row, &workflow);
+        find_workflow(&check->rows, check->row.namespace_name, check->row.workflow_id, &newest);
     assert(error == PAWL_OK);
-    assert(id128_equal(workflow.run, check->run));
+    assert(id128_equal(newest, check->run));
     assert(check->row.ended_us == 0);
     assert(check->row.tokens.count == 1);
     check_token(check, check->row.tokens.elements);
@@ -209,8 +212,7 @@ void wf_check(const struct view *view, struct id128 run)
 {
     struct check check = {.run = run};
     check.rows = (struct changes){.view = view, .arena = &check.arena, .scratch = &check.scratch};
-    enum pawl_error error = changes_get_row(&check.rows, TABLE_INSTANCE, key_run(&check.arena, run),
-                                            &schema_instance, &check.row);
+    enum pawl_error error = find_instance(&check.rows, run, &check.row);
     assert(error == PAWL_OK);
     bool is_open = run_status_is_open(check.row.status);
     const struct token *token = check.row.tokens.elements;

@@ -49,7 +49,8 @@ struct decide {
 struct slot {
     uint32_t number;
     struct bytes value;
-    bool is_stored; /* has a row already */
+    bool is_stored;  /* has a row already */
+    bool is_inlined; /* is in the header, and has none */
 };
 
 enum move_kind {

@@ -1,6 +1,7 @@
 /* Hand-outs as rows tell them, for the replica: their keys, and the message rebuilt. */
 #include "workflow/cache.h"
 #include "workflow/decide.h"
+#include "workflow/find.h"
 
 bool handout_key_parse(struct bytes key, struct id128 *session_out, struct msg_fence *fence_out)
 {
@@ -29,8 +30,7 @@ enum pawl_error wf_handout(struct engine *engine, const struct view *view, struc
     struct step_row step;
     TRY(changes_get_row(&rows, TABLE_HANDOUT, key_handout(arena, session, fence),
                         &schema_handout_row, &handout));
-    TRY(changes_get_row(&rows, TABLE_INSTANCE, key_run(arena, handout.run), &schema_instance,
-                        &instance));
+    TRY(find_instance(&rows, handout.run, &instance));
     TRY(changes_get_row(&rows, TABLE_STEP, key_run_number(arena, handout.run, handout.step),
                         &schema_step_row, &step));
     if (step.state != STEP_OUT || !fence_equal(&step.fence, fence))

@@ -2,6 +2,7 @@
 #include "workflow/query.h"
 
 #include "workflow/cache.h"
+#include "workflow/find.h"
 #include "workflow/problem.h"
 #include "workflow/time.h"
 
@@ -73,7 +74,6 @@ enum pawl_error query_answer_take(struct query *query, size_t begin, struct byte
 static enum pawl_error newest_run(struct query *query, const struct msg_target *target,
                                   struct id128 *id_out)
 {
-    struct workflow_row row;
     struct bytes namespace_name = target->namespace_name;
     if (namespace_name.size == 0)
         namespace_name = BYTES_LITERAL("default");
@@ -82,11 +82,7 @@ static enum pawl_error newest_run(struct query *query, const struct msg_target *
     if (target->workflow_id.size > NAME_BYTES_MAX || namespace_name.size > NAME_BYTES_MAX)
         return diag_fail(query->diag, PAWL_E_INVALID, "a name has at most %d bytes",
                          NAME_BYTES_MAX);
-    TRY(changes_get_row(&query->rows, TABLE_WORKFLOW,
-                        key_name(query->arena, namespace_name, target->workflow_id),
-                        &schema_workflow_row, &row));
-    *id_out = row.run;
-    return PAWL_OK;
+    return find_workflow(&query->rows, namespace_name, target->workflow_id, id_out);
 }
 
 enum pawl_error query_run_find(struct query *query, const struct msg_target *target,
@@ -97,8 +93,7 @@ enum pawl_error query_run_find(struct query *query, const struct msg_target *tar
     if (id128_is_none(run.id))
         error = newest_run(query, target, &run.id);
     if (error == PAWL_OK)
-        error = changes_get_row(&query->rows, TABLE_INSTANCE, key_run(query->arena, run.id),
-                                &schema_instance, &run.row);
+        error = find_instance(&query->rows, run.id, &run.row);
     if (error == PAWL_E_NOT_FOUND)
         return diag_fail(query->diag, error, "there is no such workflow");
     TRY(error);
@@ -113,9 +108,10 @@ enum pawl_error query_value(struct query *query, const struct query_run *run, ui
         *value_out = value_null;
         return PAWL_OK;
     }
-    struct bytes value;
-    TRY(changes_get(&query->rows, TABLE_VALUE, key_run_number(query->arena, run->id, number),
-                    &value));
+    struct bytes value = instance_value(&run->row, number);
+    if (value.size == 0)
+        TRY(changes_get(&query->rows, TABLE_VALUE, key_run_number(query->arena, run->id, number),
+                        &value));
     *value_out = arena_copy(query->arena, value);
     return value_out->data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
 }

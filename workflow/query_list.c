@@ -34,7 +34,7 @@ static enum pawl_error run_add(struct query *query, struct page *page, const str
     if (row->key.size != 16)
         return PAWL_E_CORRUPT;
     memcpy(run.id.byte, row->key.data, 16);
-    TRY(codec_decode(&schema_instance, row->value, query->arena, &run.row, query->diag));
+    TRY(instance_read(row->value, query->arena, &run.row));
     if (!run_is_wanted(page->list, &run.row))
         return PAWL_OK;
     pack_map(query->scratch, 8);

@@ -1,7 +1,10 @@
 /* A run while it is being decided: its header, its values, and how it ends. */
 #include "workflow/decide.h"
+#include "workflow/find.h"
 
 #include <assert.h>
+
+#define VALUE_INLINED_BYTES_MAX 1024 /* of a value in a header */
 
 static enum pawl_error token_open(struct run *run)
 {
@@ -24,17 +27,20 @@ static enum pawl_error values_open(struct decide *decide, struct run *run)
     run->slots = arena_array(decide->arena, run->slot_count, sizeof *run->slots);
     if (run->slots == NULL)
         return PAWL_E_NO_MEMORY;
-    for (size_t i = 0; i < run->slot_count; i++)
-        run->slots[i] = (struct slot){
-            .number = live[i].number, .value = {NULL, live[i].size}, .is_stored = true};
+    for (size_t i = 0; i < run->slot_count; i++) {
+        bool is_inlined = live[i].inlined.size > 0;
+        run->slots[i] = (struct slot){.number = live[i].number,
+                                      .value = {live[i].inlined.data, live[i].size},
+                                      .is_stored = !is_inlined,
+                                      .is_inlined = is_inlined};
+    }
     return PAWL_OK;
 }
 
 enum pawl_error wf_run_load(struct decide *decide, struct id128 id, struct run *run_out)
 {
     struct run run = {.id = id};
-    TRY(changes_get_row(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, id),
-                        &schema_instance, &run.row));
+    TRY(find_instance(&decide->changes, id, &run.row));
     TRY(values_open(decide, &run));
     run.step_stored = run.row.step_last;
     run.undos = run.row.undos.elements;
@@ -138,6 +144,13 @@ static enum pawl_error value_store(struct decide *decide, struct bytes key, stru
     return changes_put_new(&decide->changes, TABLE_VALUE, key, copy);
 }
 
+/* A small result needs no row: the header of a run that has ended is hardly written again. */
+static bool is_for_header(const struct run *run, const struct slot *slot)
+{
+    return slot->is_inlined || (!slot->is_stored && !run_status_is_open(run->row.status) &&
+                                slot->value.size <= VALUE_INLINED_BYTES_MAX);
+}
+
 /* Named values get rows, the rows of the others go. */
 static enum pawl_error values_finish(struct decide *decide, struct run *run)
 {
@@ -149,14 +162,18 @@ static enum pawl_error values_finish(struct decide *decide, struct run *run)
         struct slot *slot = &run->slots[i];
         struct bytes key = key_run_number(decide->arena, run->id, slot->number);
         bool is_kept = is_named(run, slot->number);
-        if (is_kept && !slot->is_stored)
+        slot->is_inlined = is_for_header(run, slot);
+        if (is_kept && !slot->is_stored && !slot->is_inlined)
             TRY(value_store(decide, key, slot->value));
         if (!is_kept && slot->is_stored)
             TRY(changes_delete(&decide->changes, TABLE_VALUE, key));
-        slot->is_stored = true;
+        slot->is_stored = !slot->is_inlined;
         if (!is_kept)
             continue;
-        live[kept] = (struct live_value){slot->number, (uint32_t)slot->value.size};
+        live[kept] =
+            (struct live_value){.number = slot->number, .size = (uint32_t)slot->value.size};
+        if (slot->is_inlined)
+            live[kept].inlined = slot->value;
         run->slots[kept++] = *slot;
     }
     run->slot_count = kept;
@@ -173,8 +190,11 @@ enum pawl_error wf_run_finish(struct decide *decide, struct run *run)
     if (is_open)
         run->token->frames = (struct list){run->frames, run->frame_count};
     run->row.tokens = (struct list){run->token, is_open ? 1 : 0};
+    struct instance row = run->row;
+    if (row.is_unnamed)
+        row.workflow_id = bytes_of(NULL, 0);
     return changes_put_row(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, run->id),
-                           &schema_instance, &run->row, run->is_new);
+                           &schema_instance, &row, run->is_new);
 }
 
 static enum pawl_error undos_drop(struct decide *decide, struct run *run)
@@ -220,7 +240,8 @@ enum pawl_error wf_run_close(struct decide *decide, struct run *run, enum run_st
     struct journal_event event = {.kind = (uint8_t)closing_event(status), .value_number = result};
     TRY(wf_value_get(decide, run, result, &event.value));
     TRY(wf_journal(decide, run, &event));
-    TRY(wf_request_expire(decide, run->row.request));
+    if (!run->row.is_unnamed)
+        TRY(wf_request_expire(decide, run->row.request));
     return wf_decision_closed(decide, run->id);
 }
 

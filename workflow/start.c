@@ -1,6 +1,7 @@
 /* Starting a run: its id, what becomes of an earlier run of the same workflow id, and the first
  * tasks. */
 #include "workflow/decide.h"
+#include "workflow/find.h"
 
 static const struct msg_start *start_of(const struct decide *decide)
 {
@@ -12,6 +13,7 @@ struct target {
     struct bytes namespace_name, workflow_id, version;
     struct id128 before;   /* the newest run of the id; none: there is none */
     uint8_t before_status; /* enum run_status */
+    bool is_unnamed;       /* the request serves as workflow id, and nothing else names it */
 };
 
 static bool is_name(struct bytes text)
@@ -94,6 +96,8 @@ static enum pawl_error answer_keep(struct decide *decide, struct id128 run,
 {
     struct request_row request = {
         .run = run, .workflow_id = start_of(decide)->workflow_id, .is_existing = is_existing};
+    if (target->is_unnamed)
+        request.namespace_name = target->namespace_name;
     TRY(answer_make(decide, run, target->workflow_id, is_existing));
     return wf_request_keep(decide, &request);
 }
@@ -178,18 +182,16 @@ static enum pawl_error target_find(struct decide *decide, struct target *target)
 
 static enum pawl_error before_find(struct decide *decide, struct target *target)
 {
-    struct workflow_row row;
     struct instance before;
+    struct id128 run;
     enum pawl_error error =
-        changes_get_row(&decide->changes, TABLE_WORKFLOW,
-                        key_name(decide->arena, target->namespace_name, target->workflow_id),
-                        &schema_workflow_row, &row);
+        find_workflow(&decide->changes, target->namespace_name, target->workflow_id, &run);
+    target->is_unnamed = error == PAWL_E_NOT_FOUND && start_of(decide)->workflow_id.size == 0;
     if (error == PAWL_E_NOT_FOUND)
         return PAWL_OK;
     TRY(error);
-    TRY(changes_get_row(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, row.run),
-                        &schema_instance, &before));
-    target->before = row.run;
+    TRY(find_instance(&decide->changes, run, &before));
+    target->before = run;
     target->before_status = before.status;
     return PAWL_OK;
 }
@@ -216,6 +218,7 @@ static enum pawl_error run_make(struct decide *decide, const struct target *targ
         .version = target->version,
         .request = decide->command->request,
         .started_us = decide->context->now_us,
+        .is_unnamed = target->is_unnamed,
     };
     TRY(wf_run_begin(decide, run));
     enum pawl_error error = wf_run_define(decide, run);
@@ -227,14 +230,21 @@ static enum pawl_error run_make(struct decide *decide, const struct target *targ
     return error;
 }
 
-static enum pawl_error run_begin(struct decide *decide, const struct target *target,
-                                 struct run *run)
+/* The workflow id names the run from now on. */
+static enum pawl_error run_name(struct decide *decide, const struct target *target,
+                                const struct run *run)
+{
+    struct workflow_row row = {.run = run->id};
+    if (target->is_unnamed) /* the request's row does it */
+        return PAWL_OK;
+    return changes_put_row(&decide->changes, TABLE_WORKFLOW,
+                           key_name(decide->arena, target->namespace_name, target->workflow_id),
+                           &schema_workflow_row, &row, id128_is_none(target->before));
+}
+
+static enum pawl_error run_begin(struct decide *decide, struct run *run)
 {
     struct bytes input = start_of(decide)->input.size > 0 ? start_of(decide)->input : value_null;
-    struct workflow_row row = {.run = run->id};
-    TRY(changes_put_row(&decide->changes, TABLE_WORKFLOW,
-                        key_name(decide->arena, run->row.namespace_name, run->row.workflow_id),
-                        &schema_workflow_row, &row, id128_is_none(target->before)));
     TRY(wf_value_add(decide, run, input, &run->row.input));
     struct journal_event event = {
         .kind = EV_WORKFLOW_STARTED, .value_number = run->row.input, .value = input};
@@ -262,5 +272,6 @@ enum pawl_error wf_start(struct decide *decide)
     TRY(version_find(decide, &target));
     TRY(run_make(decide, &target, &run));
     TRY(answer_keep(decide, run.id, &target, false));
-    return run_begin(decide, &target, &run);
+    TRY(run_name(decide, &target, &run));
+    return run_begin(decide, &run);
 }

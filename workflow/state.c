@@ -48,6 +48,7 @@ static const struct schema schema_token = SCHEMA("token", struct token, token_fi
 static const struct field live_value_fields[] = {
     FIELD(struct live_value, number, 1, FIELD_U32),
     FIELD(struct live_value, size, 2, FIELD_U32),
+    FIELD(struct live_value, inlined, 3, FIELD_BINARY),
 };
 static const struct schema schema_live_value =
     SCHEMA("live-value", struct live_value, live_value_fields);
@@ -86,6 +87,33 @@ static const struct field instance_fields[] = {
     FIELD(struct instance, tokens, 22, FIELD_MESSAGE, .is_list = true, .schema = &schema_token),
 };
 const struct schema schema_instance = SCHEMA("instance", struct instance, instance_fields);
+
+struct bytes instance_value(const struct instance *row, uint32_t number)
+{
+    const struct live_value *live = row->values.elements;
+    for (size_t i = 0; i < row->values.count; i++)
+        if (live[i].number == number)
+            return live[i].inlined;
+    return bytes_of(NULL, 0);
+}
+
+enum pawl_error instance_read(struct bytes value, struct arena *arena, struct instance *row_out)
+{
+    char text[37];
+    struct instance row;
+    enum pawl_error error = codec_decode(&schema_instance, value, arena, &row, NULL);
+    if (error != PAWL_OK)
+        return error == PAWL_E_NO_MEMORY ? error : PAWL_E_CORRUPT;
+    row.is_unnamed = row.workflow_id.size == 0;
+    if (row.is_unnamed) {
+        id128_format(row.request, text);
+        row.workflow_id = arena_copy(arena, bytes_of(text, 36));
+        if (row.workflow_id.data == NULL)
+            return PAWL_E_NO_MEMORY;
+    }
+    *row_out = row;
+    return PAWL_OK;
+}
 
 static const struct field step_row_fields[] = {
     FIELD(struct step_row, task, 1, FIELD_U32),
@@ -148,6 +176,7 @@ static const struct field request_row_fields[] = {
     FIELD(struct request_row, run, 3, FIELD_ID),
     FIELD(struct request_row, workflow_id, 4, FIELD_STRING),
     FIELD(struct request_row, is_existing, 5, FIELD_BOOL),
+    FIELD(struct request_row, namespace_name, 6, FIELD_STRING),
 };
 const struct schema schema_request_row =
     SCHEMA("request-row", struct request_row, request_row_fields);

@@ -82,6 +82,7 @@ struct token {
 struct live_value {
     uint32_t number;
     uint32_t size;
+    struct bytes inlined; /* the value, when it has no row of its own */
 };
 
 struct pending_undo {
@@ -91,8 +92,10 @@ struct pending_undo {
 
 struct instance {
     uint8_t status;
-    struct bytes namespace_name, workflow_id, definition, version;
-    struct id128 request; /* that started it */
+    struct bytes namespace_name, definition, version;
+    struct bytes workflow_id; /* left out of the row when `request` serves as one */
+    bool is_unnamed;          /* it does; not in the row */
+    struct id128 request;     /* that started it */
     uint64_t started_us, ended_us;
     uint64_t last_index; /* its newest journal record */
     uint32_t last_ordinal;
@@ -182,6 +185,9 @@ struct request_row {
     struct id128 run;         /* START */
     struct bytes workflow_id; /* START; empty: the request had to serve as one */
     bool is_existing;         /* START: the run was there before */
+    /* START: `request` is the workflow id of the run in this namespace, and the row stays as long
+     * as the run does; empty: it is not */
+    struct bytes namespace_name;
 };
 
 struct incident_row {
@@ -249,6 +255,11 @@ struct journal_record {
     uint32_t previous_ordinal;
     struct list events; /* struct journal_event, as they happened */
 };
+/* A row of TABLE_INSTANCE, what it leaves out filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
+MUST_USE enum pawl_error instance_read(struct bytes value, struct arena *arena,
+                                       struct instance *row_out);
+/* A value that is in the header; no bytes: it is not. */
+struct bytes instance_value(const struct instance *row, uint32_t number);
 /* A row of TABLE_JOURNAL, what its events share filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
                                              struct journal_record *record_out);

@@ -57,15 +57,33 @@ static struct story_step *step_find(struct story *story, uint32_t number)
 
 /* The row that this entry writes; false: it writes no such row. */
 static bool written(const struct page *page, enum row_table table, struct bytes key,
-                    const struct schema *schema, void *row_out)
+                    struct bytes *value_out)
 {
     for (size_t i = 0; i < page->entry->write_count; i++) {
         const struct row_write *write = &page->entry->writes[i];
-        if (write->table == table && !write->is_deleted && bytes_equal(write->key, key))
-            return codec_decode(schema, write->value, &page->promises->arena, row_out, NULL) ==
-                   PAWL_OK;
+        if (write->table != table || write->is_deleted || !bytes_equal(write->key, key))
+            continue;
+        *value_out = write->value;
+        return true;
     }
     return false;
+}
+
+static bool header_written(const struct page *page, struct id128 run, struct instance *row_out)
+{
+    struct arena *arena = &page->promises->arena;
+    struct bytes value;
+    return written(page, TABLE_INSTANCE, key_run(arena, run), &value) &&
+           instance_read(value, arena, row_out) == PAWL_OK;
+}
+
+static bool step_written(const struct page *page, struct id128 run, uint32_t number,
+                         struct step_row *row_out)
+{
+    struct arena *arena = &page->promises->arena;
+    struct bytes value;
+    return written(page, TABLE_STEP, key_run_number(arena, run, number), &value) &&
+           codec_decode(&schema_step_row, value, arena, row_out, NULL) == PAWL_OK;
 }
 
 /* ---- runs ---- */
@@ -74,7 +92,7 @@ static void run_started(const struct page *page, struct id128 run)
 {
     struct promises *promises = page->promises;
     struct instance row;
-    if (!written(page, TABLE_INSTANCE, key_run(&promises->arena, run), &schema_instance, &row)) {
+    if (!header_written(page, run, &row)) {
         sim_fail(page->sim, "P1", "entry %llu starts a run without a row", (ull)page->index);
         return;
     }
@@ -110,9 +128,7 @@ static void run_ended(const struct page *page, struct story *story)
 static void run_faulted(const struct page *page, struct story *story)
 {
     struct instance row;
-    if (story->undo_count > 0 &&
-        written(page, TABLE_INSTANCE, key_run(&page->promises->arena, story->run), &schema_instance,
-                &row) &&
+    if (story->undo_count > 0 && header_written(page, story->run, &row) &&
         bytes_equal(row.definition, BYTES_LITERAL("saga")))
         sim_fail(page->sim, "P8", "entry %llu ends %s with %zu effects that were not undone",
                  (ull)page->index, story->workflow_id, story->undo_count);
@@ -127,8 +143,7 @@ static void step_handed_out(const struct page *page, struct story *story,
     struct step_row row;
     struct story_step *step = step_find(story, event->step);
     const struct msg_fence *fence = &event->fence;
-    if (!written(page, TABLE_STEP, key_run_number(&page->promises->arena, story->run, event->step),
-                 &schema_step_row, &row)) {
+    if (!step_written(page, story->run, event->step, &row)) {
         sim_fail(page->sim, "P4", "entry %llu hands out a step without writing it",
                  (ull)page->index);
         return;

@@ -117,7 +117,7 @@ static bool header_of(struct play *play, struct arena *arena, struct id128 run,
 {
     struct bytes value;
     return world_get(&play->world, TABLE_INSTANCE, id128_bytes(&run), &value) &&
-           codec_decode(&schema_instance, value, arena, row, NULL) == PAWL_OK;
+           instance_read(value, arena, row) == PAWL_OK;
 }
 
 static bool is_timer_of(const struct instance *row, uint32_t number)
@@ -188,8 +188,8 @@ static bool undo_order_check(struct play *play, const struct decision *decision)
         const struct row_write *write = &decision->writes[i];
         struct instance row;
         if (write->table != TABLE_INSTANCE ||
-            codec_decode(&schema_instance, write->value, &arena, &row, NULL) != PAWL_OK ||
-            row.tokens.count == 0 || row.undos.count == 0)
+            instance_read(write->value, &arena, &row) != PAWL_OK || row.tokens.count == 0 ||
+            row.undos.count == 0)
             continue;
         const struct undoing *undoing = &((const struct token *)row.tokens.elements)->undoing;
         const struct pending_undo *undos = row.undos.elements;
@@ -437,8 +437,7 @@ static void totals_take(struct play *play)
     for (size_t i = 0; i < play->world.row_count; i++) {
         struct instance row;
         if (play->world.rows[i].table != TABLE_INSTANCE ||
-            codec_decode(&schema_instance, play->world.rows[i].value, &arena, &row, NULL) !=
-                PAWL_OK)
+            instance_read(play->world.rows[i].value, &arena, &row) != PAWL_OK)
             continue;
         play->completed += row.status == RUN_COMPLETED;
         play->faulted += row.status == RUN_FAULTED;

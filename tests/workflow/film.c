@@ -112,13 +112,22 @@ static void show_text(struct film *film, const char *before, struct bytes text)
         fprintf(film->out, "%s%.*s", before, (int)text.size, (const char *)text.data);
 }
 
-/* The value of an event, which may be a row of its own. */
+/* The value of an event, which may be in the run's header or a row of its own. */
 static struct bytes event_value(struct film *film, struct id128 run,
                                 const struct journal_event *event)
 {
-    struct bytes value = event->value;
-    struct bytes key = key_run_number(&film->world.arena, run, event->value_number);
-    bool is_there = event->value_number == 0 || world_get(&film->world, TABLE_VALUE, key, &value);
+    struct world *world = &film->world;
+    struct bytes value = event->value, header;
+    struct instance row;
+    if (event->value_number == 0)
+        return value;
+    bool is_there = world_get(world, TABLE_INSTANCE, key_run(&world->arena, run), &header) &&
+                    instance_read(header, &world->arena, &row) == PAWL_OK;
+    assert(is_there);
+    value = instance_value(&row, event->value_number);
+    if (value.size == 0)
+        is_there = world_get(world, TABLE_VALUE,
+                             key_run_number(&world->arena, run, event->value_number), &value);
     assert(is_there);
     return value;
 }

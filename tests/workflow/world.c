@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proto/peer_messages.h"
+#include "workflow/find.h"
 
 void world_init(struct world *world)
 {
@@ -301,14 +302,12 @@ const struct decision *world_decide(struct world *world, const struct command *c
 struct id128 world_run(struct world *world, const char *namespace_name, const char *workflow_id)
 {
     struct arena arena = {.limit = 0};
-    struct bytes key = key_name(&arena, bytes_string(namespace_name), bytes_string(workflow_id));
-    struct workflow_row row = {.run = {{0}}};
-    struct bytes value;
-    if (world_get(world, TABLE_WORKFLOW, key, &value)) {
-        enum pawl_error error = codec_decode(&schema_workflow_row, value, &arena, &row, NULL);
-        assert(error == PAWL_OK);
-    }
-    struct id128 run = row.run;
+    struct view view = world_view(world);
+    const struct changes rows = {.view = &view, .arena = &arena};
+    struct id128 run = {{0}};
+    enum pawl_error error =
+        find_workflow(&rows, bytes_string(namespace_name), bytes_string(workflow_id), &run);
+    assert(error == PAWL_OK || error == PAWL_E_NOT_FOUND);
     arena_done(&arena);
     return run;
 }
