@@ -202,7 +202,7 @@ static void run_read(void *self)
 
 static void node_do(struct cluster_node *node, enum work work, void (*act)(void *self))
 {
-    actor_do(node->first_actor + work, act, node, node->cluster->tallies);
+    actor_do((enum actor)((int)node->first_actor + (int)work), act, node, node->cluster->tallies);
 }
 
 static void run_jobs(struct cluster_node *node)
@@ -389,6 +389,6 @@ void cluster_name_actors(struct cluster *cluster)
     for (size_t i = 0; i < CLUSTER_NODES; i++) {
         struct cluster_node *node = &cluster->nodes[i];
         node->first_actor = node == leader ? ACTOR_LEADER_TURN : next;
-        next = node == leader ? next : next + WORK_COUNT;
+        next = (enum actor)((int)next + (node == leader ? 0 : WORK_COUNT));
     }
 }
