@@ -39,6 +39,9 @@ struct links_port {
 struct disk_file; /* the implementation's */
 struct disk_port {
     void *self;
+    /* Writes that begin and end at multiples of this, from memory aligned to it, cost least; a
+     * power of two. 0: no matter. */
+    size_t block_bytes;
     /* create: the file must not exist; it begins empty. */
     int (*open)(void *self, const char *name, bool create, struct disk_file **file_out);
     int (*close)(void *self, struct disk_file *file);

@@ -20,13 +20,6 @@ static inline int pack_at_write(void *data, const char *bytes, size_t size)
     return 0;
 }
 
-static inline uint8_t *pack_at_null(uint8_t *at)
-{
-    msgpack_packer packer = {.data = &at, .callback = pack_at_write};
-    msgpack_pack_nil(&packer);
-    return at;
-}
-
 static inline uint8_t *pack_at_bool(uint8_t *at, bool boolean)
 {
     msgpack_packer packer = {.data = &at, .callback = pack_at_write};
@@ -48,13 +41,6 @@ static inline uint8_t *pack_at_unsigned(uint8_t *at, uint64_t integer)
 {
     msgpack_packer packer = {.data = &at, .callback = pack_at_write};
     msgpack_pack_uint64(&packer, integer);
-    return at;
-}
-
-static inline uint8_t *pack_at_double(uint8_t *at, double real)
-{
-    msgpack_packer packer = {.data = &at, .callback = pack_at_write};
-    msgpack_pack_double(&packer, real);
     return at;
 }
 

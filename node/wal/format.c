@@ -127,7 +127,7 @@ bool wal_record_header_decode(const uint8_t in[WAL_RECORD_HEADER_BYTES],
     return true;
 }
 
-void wal_whiten(uint8_t *data, size_t size, uint64_t salt)
+void wal_whiten_copy(uint8_t *out, const uint8_t *data, size_t size, uint64_t salt)
 {
     uint8_t pattern[8];
     le64_put(pattern, salt);
@@ -137,8 +137,13 @@ void wal_whiten(uint8_t *data, size_t size, uint64_t salt)
         uint64_t stored;
         memcpy(&stored, data + i, sizeof stored);
         stored ^= word;
-        memcpy(data + i, &stored, sizeof stored);
+        memcpy(out + i, &stored, sizeof stored);
     }
+}
+
+void wal_whiten(uint8_t *data, size_t size, uint64_t salt)
+{
+    wal_whiten_copy(data, data, size, salt);
 }
 
 bool wal_is_zero(const uint8_t *data, size_t size)

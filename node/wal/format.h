@@ -79,6 +79,8 @@ bool wal_record_header_decode(const uint8_t in[WAL_RECORD_HEADER_BYTES],
 
 /* Whiten or unwhiten in place; size is a multiple of 8, data stands at an offset that is one. */
 void wal_whiten(uint8_t *data, size_t size, uint64_t salt);
+/* The same on the way from one place to another. */
+void wal_whiten_copy(uint8_t *out, const uint8_t *data, size_t size, uint64_t salt);
 bool wal_is_zero(const uint8_t *data, size_t size);
 
 #endif

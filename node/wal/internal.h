@@ -7,6 +7,7 @@
 #ifndef PAWL_NODE_WAL_INTERNAL_H
 #define PAWL_NODE_WAL_INTERNAL_H
 
+#include "node/wal/block.h"
 #include "node/wal/partition.h"
 #include "node/wal/segment.h"
 #include "node/wal/wal.h"
@@ -16,6 +17,7 @@ struct wal {
     struct wal_segments segments;
     struct wal_slots slots;
     struct buffer group;
+    struct wal_blocks blocks;  /* what the group is written from */
     uint64_t group_record_max; /* bytes of its largest record */
     uint64_t next_sequence;    /* of the next record that is written */
     uint64_t incarnation;      /* of the node */

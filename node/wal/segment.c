@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,7 +323,7 @@ enum pawl_error wal_segments_load(struct wal_segments *segments, struct pawl_dia
 enum pawl_error wal_segments_zero(struct wal_segments *segments, struct disk_file *file,
                                   uint64_t begin, uint64_t end, struct pawl_diag *diag)
 {
-    static const uint8_t zeros[65536];
+    static const alignas(4096) uint8_t zeros[256 << 10]; /* as a disk takes them with least work */
     while (begin < end) {
         size_t size = end - begin < sizeof zeros ? (size_t)(end - begin) : sizeof zeros;
         int error = segments->disk.write(segments->disk.self, file, begin, zeros, size);
@@ -373,7 +374,7 @@ static enum pawl_error making_give_up(struct wal_segments *segments, struct pawl
     return error == 0 ? PAWL_E_DISK_FULL : disk_final(diag, error, "give up", "a spare segment");
 }
 
-/* Some more zeros, durable. */
+/* Some more zeros; durable when they are all there. */
 static enum pawl_error making_zero(struct wal_segments *segments, uint64_t bytes_max,
                                    struct pawl_diag *diag)
 {
@@ -382,10 +383,11 @@ static enum pawl_error making_zero(struct wal_segments *segments, uint64_t bytes
     uint64_t end = making->zeroed + (rest < bytes_max ? rest : bytes_max);
     if (!making->is_reused || !WAL_MUTANT(REUSE_UNZEROED))
         TRY(wal_segments_zero(segments, making->file, making->zeroed, end, diag));
-    int error = segments->disk.sync(segments->disk.self, making->file);
-    TRY(disk_final(diag, error, "sync", "a spare segment"));
     making->zeroed = end;
-    return PAWL_OK;
+    if (end < segments->segment_bytes)
+        return PAWL_OK;
+    int error = segments->disk.sync(segments->disk.self, making->file);
+    return disk_final(diag, error, "sync", "a spare segment");
 }
 
 /* All of it is zeroed and durable: it gets its name. */

@@ -8,7 +8,7 @@
 #include "node/wal/mutant.h"
 #include "proto/limits.h"
 
-enum { PREPARE_BYTES_MIN = 256 << 10 };
+enum { PREPARE_BYTES_MIN = 256 << 10, PREPARE_BLOCK_BYTES = 4096 };
 
 /* --- opening --- */
 
@@ -103,6 +103,7 @@ void wal_close(struct wal *wal)
     wal_segments_done(&wal->segments);
     wal_slots_done(&wal->slots);
     buffer_done(&wal->group);
+    wal_blocks_done(&wal->blocks);
     buffer_done(&wal->scratch);
     free(wal);
 }
@@ -311,7 +312,6 @@ static void part_seal(struct wal *wal, size_t begin, size_t end)
         position.offset += size;
         at += size;
     }
-    wal_whiten(wal->group.data + begin, end - begin, segment->header.salt);
 }
 
 /* The part is durable: count its records, and take them into the durable states, which the next
@@ -319,7 +319,6 @@ static void part_seal(struct wal *wal, size_t begin, size_t end)
 static void part_settle(struct wal *wal, size_t begin, size_t end)
 {
     struct wal_segment *segment = wal_segments_last(&wal->segments);
-    wal_whiten(wal->group.data + begin, end - begin, segment->header.salt);
     for (size_t at = begin; at < end;) {
         struct wal_record_header record;
         wal_record_header_peek(wal->group.data + at, &record);
@@ -348,8 +347,9 @@ static enum pawl_error part_write(struct wal *wal, size_t begin, size_t end, str
 {
     const struct wal_segment *segment = wal_segments_last(&wal->segments);
     part_seal(wal, begin, end);
-    int error = wal->options.disk.write(wal->options.disk.self, segment->file, segment->end,
-                                        wal->group.data + begin, end - begin);
+    int error = 0;
+    TRY(wal_blocks_write(&wal->blocks, &wal->options.disk, segment,
+                         bytes_of(wal->group.data + begin, end - begin), &error));
     if (error != 0) {
         wal->dirty_end = segment->end + (end - begin);
         return wal_disk_error(diag, error, "write to", "a segment");
@@ -497,7 +497,7 @@ enum pawl_error wal_prepare(struct wal *wal, struct pawl_diag *diag)
         return diag_fail(diag, PAWL_E_IO, "an earlier write of the log failed");
     if (wal_segments_spares(&wal->segments) >= wal->options.spare_segments)
         return PAWL_OK;
-    uint64_t slice = 2 * wal->prepare_bytes;
+    uint64_t slice = 2 * wal->prepare_bytes / PREPARE_BLOCK_BYTES * PREPARE_BLOCK_BYTES;
     if (slice < PREPARE_BYTES_MIN)
         slice = PREPARE_BYTES_MIN;
     wal->prepare_bytes = 0;

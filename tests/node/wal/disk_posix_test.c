@@ -46,6 +46,36 @@ static void count_one(void *user, const char *name)
     ++*(int *)user;
 }
 
+/* Whole blocks go another way than other bytes, and are the same file. */
+static void test_disk_posix_blocks_and_bytes_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 3 };
+    const size_t block = port.block_bytes;
+    struct disk_file *file;
+    size_t size = 0;
+    assert_true(block > 0);
+    uint8_t *written = aligned_alloc(block, BLOCKS * block), *read = malloc(BLOCKS * block);
+    assert_non_null(written);
+    assert_non_null(read);
+    assert_int_equal(port.open(port.self, "a", true, &file), 0);
+    for (int round = 0; round < 4; round++) {
+        memset(written, 'a' + round, BLOCKS * block);
+        assert_int_equal(port.write(port.self, file, 0, written, BLOCKS * block), 0);
+        memcpy(written + block - 3, "seam of blocks", 14);
+        assert_int_equal(port.write(port.self, file, block - 3, "seam of blocks", 14), 0);
+        memset(written + 2 * block, 'A' + round, block);
+        assert_int_equal(port.write(port.self, file, 2 * block, written + 2 * block, block), 0);
+        assert_int_equal(port.read(port.self, file, 0, read, BLOCKS * block, &size), 0);
+        assert_int_equal(size, BLOCKS * block);
+        assert_memory_equal(read, written, size);
+        assert_int_equal(port.sync(port.self, file), 0);
+    }
+    assert_int_equal(port.close(port.self, file), 0);
+    free(written);
+    free(read);
+}
+
 static void test_disk_posix_files_do_what_the_port_says(void **state)
 {
     (void)state;
@@ -165,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_disk_posix_files_do_what_the_port_says, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            test_disk_posix_blocks_and_bytes_are_read_as_they_were_written, setup, teardown),
         cmocka_unit_test(test_disk_posix_open_of_no_directory_is_io),
         cmocka_unit_test_setup_teardown(test_wal_on_real_files_survives_kills, setup, teardown),
     };

@@ -88,7 +88,7 @@ static bool run_to_cut(struct world *world, uint64_t seed, uint32_t steps, uint6
     return is_dark;
 }
 
-static const char *subsets_check(const struct world *cut)
+static const char *subsets_check_by(const struct world *cut, const char *(*check)(struct world *))
 {
     struct subset subset;
     for (size_t number = 0; subset_make(number, sim_disk_volatile_count(cut->disk), &subset);
@@ -96,12 +96,17 @@ static const char *subsets_check(const struct world *cut)
         static struct world world;
         world_clone(&world, cut);
         sim_disk_crash_keeping(world.disk, subset_keeps, &subset);
-        const char *wrong = reopen_check(&world);
+        const char *wrong = check(&world);
         world_done(&world);
         if (wrong != NULL)
             return wrong;
     }
     return NULL;
+}
+
+static const char *subsets_check(const struct world *cut)
+{
+    return subsets_check_by(cut, reopen_check);
 }
 
 const char *suite_power_cuts(uint64_t seed, uint32_t steps)
@@ -117,6 +122,37 @@ const char *suite_power_cuts(uint64_t seed, uint32_t steps)
             break;
     }
     return wrong;
+}
+
+enum { SECTOR_PAYLOAD_BYTES = 512 - 48 }; /* of an entry that is one sector */
+
+static const char *same_again_check(struct world *world)
+{
+    const char *wrong = world_open(world) == PAWL_OK ? world_check(world) : world->diag.text;
+    if (wrong != NULL)
+        return wrong;
+    if (world_append_entry(world, 0, SECTOR_PAYLOAD_BYTES) != PAWL_OK ||
+        world_sync(world) != PAWL_OK)
+        return "an entry is refused";
+    world_close(world);
+    return reopen_check(world);
+}
+
+const char *suite_aligned_power_cuts(uint64_t seed)
+{
+    static struct world world;
+    world_init(&world, seed, SEGMENT_BYTES, SPARES);
+    enum pawl_error error = world_open(&world);
+    for (int i = 0; i < 3 && error == PAWL_OK; i++)
+        error = world_append_entry(&world, 0, SECTOR_PAYLOAD_BYTES);
+    sim_disk_crash_after(world.disk, 1); /* the group is written and not synced */
+    if (error == PAWL_OK)
+        (void)world_sync(&world);
+    world_close(&world);
+    const char *wrong =
+        error != PAWL_OK ? world.diag.text : subsets_check_by(&world, same_again_check);
+    world_done(&world);
+    return at(wrong, "power cut in aligned records", seed, 0);
 }
 
 /* One power cut, then another one at every call of the recovery. */
@@ -531,20 +567,21 @@ const char *suite_full_disk(uint64_t seed, uint32_t steps)
 
 /* --- reuse --- */
 
+static enum pawl_error reuse_round(struct world *world)
+{
+    TRY(world_append_entry(world, 0, 600));
+    TRY(world_sync(world));
+    TRY(world_cut(world, 0, world_last_index(world, 0)));
+    return wal_prepare(world->wal, &world->diag);
+}
+
 const char *suite_reuse(uint64_t seed)
 {
     static struct world world;
     world_init(&world, seed, SEGMENT_BYTES, 2);
     const char *wrong = world_open(&world) == PAWL_OK ? NULL : world.diag.text;
     for (uint32_t i = 0; wrong == NULL && i < 60; i++) {
-        enum pawl_error error = world_append_entry(&world, 0, 600);
-        if (error == PAWL_OK)
-            error = world_sync(&world);
-        if (error == PAWL_OK)
-            error = world_cut(&world, 0, world_last_index(&world, 0));
-        if (error == PAWL_OK)
-            error = wal_prepare(world.wal, &world.diag);
-        if (error != PAWL_OK)
+        if (reuse_round(&world) != PAWL_OK)
             wrong = world.diag.text;
         if (wrong != NULL || i % 7 != 0) /* opening looks over the blanks: not in every round */
             continue;
@@ -553,5 +590,29 @@ const char *suite_reuse(uint64_t seed)
         wrong = at(wrong, "reuse in round", seed, i);
     }
     world_done(&world);
+    return wrong;
+}
+
+const char *suite_reuse_power_cuts(uint64_t seed)
+{
+    static struct world world;
+    const char *wrong = NULL;
+    for (uint32_t rounds = 1; wrong == NULL && rounds < 30; rounds++) {
+        world_init(&world, seed, SEGMENT_BYTES, 2);
+        enum pawl_error error = world_open(&world);
+        for (uint32_t i = 0; error == PAWL_OK && i < rounds; i++)
+            error = reuse_round(&world);
+        if (error == PAWL_OK)
+            error = world_append_entry(&world, 0, 1400);
+        if (error != PAWL_OK) {
+            world_done(&world);
+            return at(world.diag.text, "reuse before round", seed, rounds);
+        }
+        sim_disk_crash_after(world.disk, 1); /* the group is written and not synced */
+        (void)world_sync(&world);
+        world_close(&world);
+        wrong = at(subsets_check(&world), "power cut after reuse in round", seed, rounds);
+        world_done(&world);
+    }
     return wrong;
 }

@@ -11,7 +11,10 @@
  * power cut at every call that changes the disk, and after each cut every subset of volatile things
  * that is named in suites.c: recover, check, go on. */
 const char *suite_power_cuts(uint64_t seed, uint32_t steps);
-/* The same trace; after a power cut a second one at every call of the recovery. */
+/* A power cut that keeps the end of a group and loses its beginning, then as many bytes again as
+ * were lost: what was kept must not follow them. Each record is one sector. */
+const char *suite_aligned_power_cuts(uint64_t seed);
+/* The trace of suite_power_cuts; after a power cut a second one at every call of the recovery. */
 const char *suite_power_cuts_twice(uint64_t seed, uint32_t steps);
 /* The process dies at every call, the disk goes on. */
 const char *suite_kills(uint64_t seed, uint32_t steps);
@@ -33,5 +36,8 @@ const char *suite_full_writes(uint64_t seed, uint32_t steps);
 const char *suite_full_disk(uint64_t seed, uint32_t steps);
 /* Segments that are used again and again. */
 const char *suite_reuse(uint64_t seed);
+/* The power cut between a group's write and its sync: a lost sector must not show what its segment
+ * was before. */
+const char *suite_reuse_power_cuts(uint64_t seed);
 
 #endif

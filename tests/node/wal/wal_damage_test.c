@@ -64,6 +64,13 @@ static void test_wal_segment_used_again_shows_nothing_old(void **state)
 {
     (void)state;
     check_right(suite_reuse(1));
+    check_right(suite_reuse_power_cuts(1));
+}
+
+static void test_wal_power_cut_between_aligned_records_leaves_no_stale_one(void **state)
+{
+    (void)state;
+    check_right(suite_aligned_power_cuts(1));
 }
 
 int main(void)
@@ -79,6 +86,7 @@ int main(void)
         cmocka_unit_test(test_wal_no_space_at_any_write_refuses_one_group),
         cmocka_unit_test(test_wal_disk_of_any_size_refuses_and_recovers),
         cmocka_unit_test(test_wal_segment_used_again_shows_nothing_old),
+        cmocka_unit_test(test_wal_power_cut_between_aligned_records_leaves_no_stale_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,10 @@ enum { STEPS = 24 };
 static const char *first_wrong(void)
 {
     const char *wrong = suite_reuse(1);
+    if (wrong == NULL)
+        wrong = suite_reuse_power_cuts(1);
+    if (wrong == NULL)
+        wrong = suite_aligned_power_cuts(1);
     for (uint64_t seed = 1; wrong == NULL && seed <= 6; seed++)
         wrong = suite_kills(seed, STEPS);
     for (uint64_t seed = 1; wrong == NULL && seed <= 4; seed++)
