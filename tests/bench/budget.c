@@ -210,6 +210,12 @@ static void print_node(struct budget *budget, const char *part, double steps,
     print_all(budget, part, steps, figures, sizeof figures / sizeof figures[0]);
 }
 
+static bool actor_has_store(enum actor actor)
+{
+    const enum work work = (enum work)((int)actor % WORK_COUNT);
+    return actor != ACTOR_CLIENT && (work == WORK_STORE || work == WORK_READ);
+}
+
 static void print_actor(struct budget *budget, enum actor actor, double steps,
                         const struct tally *begin, const struct tally *end)
 {
@@ -220,8 +226,7 @@ static void print_actor(struct budget *budget, enum actor actor, double steps,
         {"lmdb_deletes", begin->meter.lmdb_deletes, end->meter.lmdb_deletes},
         {"lmdb_gets", begin->meter.lmdb_gets, end->meter.lmdb_gets},
     };
-    const bool has_lmdb = end->meter.lmdb_gets > 0;
-    print_all(budget, actor_name(actor), steps, figures, has_lmdb ? 5 : 2);
+    print_all(budget, actor_name(actor), steps, figures, actor_has_store(actor) ? 5 : 2);
 }
 
 static void report(struct budget *budget, const struct sample *begin, const struct sample *end)
