@@ -12,8 +12,7 @@
 #include "node/partition.h"
 
 enum { RETRY_US = 100 * 1000, SOON_US = 10 * 1000, WATCH_US = 500 * 1000 };
-/* Of payloads in one flush, and what its net change may take. */
-enum { FLUSH_BYTES_MAX = 16 << 20, FLUSH_ARENA_BYTES_MAX = 512 << 20 };
+enum { FLUSH_BYTES_MAX = 16 << 20 }; /* of payloads in one flush, and one more */
 
 void flush_want(struct partition *partition, uint64_t index)
 {
@@ -55,7 +54,6 @@ static struct job *flush_job(const struct partition *partition, uint64_t index)
     struct job *job = job_new(JOB_FLUSH, partition->number);
     if (job == NULL)
         return NULL;
-    job->arena.limit = FLUSH_ARENA_BYTES_MAX;
     job->flush.payloads = arena_array(&job->arena, count, sizeof(struct payload *));
     if (job->flush.payloads == NULL) {
         job_free(job);

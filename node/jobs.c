@@ -13,6 +13,7 @@ enum {
     RUN_STEPS_MAX = 2,         /* that come with the header of a run, the newest */
     RUN_VALUES_MAX = 8,
     RUN_BYTES_MAX = 64 << 10,
+    FLUSH_ARENA_BYTES_MAX = 512 << 20, /* for the net change of one flush */
 };
 
 struct job *job_new(enum job_kind kind, uint32_t partition)
@@ -87,10 +88,11 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
     return PAWL_OK;
 }
 
-/* The entries that have writes, as far as they can be read. */
-static enum pawl_error decode_window(struct job *job, struct entry **entries_out, size_t *count_out)
+/* The entries that have writes. */
+static enum pawl_error decode_window(struct job *job, struct arena *arena,
+                                     struct entry **entries_out, size_t *count_out)
 {
-    struct entry *entries = arena_array(&job->arena, job->flush.payload_count, sizeof *entries);
+    struct entry *entries = arena_array(arena, job->flush.payload_count, sizeof *entries);
     size_t count = 0;
     if (entries == NULL)
         return PAWL_E_NO_MEMORY;
@@ -100,11 +102,11 @@ static enum pawl_error decode_window(struct job *job, struct entry **entries_out
         if (payload == NULL)
             continue;
         enum pawl_error error =
-            entry_decode(bytes_of(payload->data, payload->size), &job->arena, &entries[count++]);
+            entry_decode(bytes_of(payload->data, payload->size), arena, &entries[count++]);
+        if (error == PAWL_E_NO_MEMORY)
+            return error;
         if (error != PAWL_OK)
-            return error == PAWL_E_NO_MEMORY
-                       ? error
-                       : diag_fail(&job->diag, PAWL_E_CORRUPT, "a committed entry cannot be read");
+            return diag_fail(&job->diag, PAWL_E_CORRUPT, "a committed entry cannot be read");
         job->flush.bytes += payload->size;
     }
     *entries_out = entries;
@@ -112,13 +114,14 @@ static enum pawl_error decode_window(struct job *job, struct entry **entries_out
     return PAWL_OK;
 }
 
-static enum pawl_error flush_window(const struct rows_port *rows, struct job *job)
+static enum pawl_error flush_window(const struct rows_port *rows, struct job *job,
+                                    struct arena *arena)
 {
     struct entry *entries = NULL;
     struct row_write *writes = NULL;
     size_t entry_count = 0;
-    TRY(decode_window(job, &entries, &entry_count));
-    TRY(net_change_of(entries, entry_count, job->flush.hash_seed, &job->arena, &writes,
+    TRY(decode_window(job, arena, &entries, &entry_count));
+    TRY(net_change_of(entries, entry_count, job->flush.hash_seed, arena, &writes,
                       &job->flush.write_count));
     return rows->flush(rows->self, job->partition, &job->flush.mark, writes, job->flush.write_count,
                        &job->diag);
@@ -126,7 +129,9 @@ static enum pawl_error flush_window(const struct rows_port *rows, struct job *jo
 
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job)
 {
-    job->error = flush_window(rows, job);
+    struct arena arena = {.limit = FLUSH_ARENA_BYTES_MAX};
+    job->error = flush_window(rows, job, &arena);
+    arena_done(&arena); /* large, and given back where it was used */
     return job->error;
 }
 

@@ -87,8 +87,8 @@ void replica_free(struct replica *replica);
 void replica_abandon(struct replica *replica, struct job *job_take);
 
 enum replica_input_kind {
-    REPLICA_PEER_FRAME,    /* source: node id */
-    REPLICA_PEER_LOST,     /* source: node id; its connections are gone and a new one fails. A hint */
+    REPLICA_PEER_FRAME, /* source: node id */
+    REPLICA_PEER_LOST,  /* source: node id; its connections are gone and a new one fails. A hint */
     REPLICA_CLIENT_FRAME,  /* source: connection */
     REPLICA_CLIENT_CLOSED, /* source: connection */
     REPLICA_JOB_DONE,

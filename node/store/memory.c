@@ -7,16 +7,6 @@
 #include "node/store/table_place.h"
 #include "proto/limits.h"
 
-/* About two buckets for each row that the clean copies may come to. */
-static size_t buckets_for(size_t clean_bytes_max)
-{
-    const size_t row_bytes = 128, count_max = (size_t)1 << 24;
-    size_t count = 1024;
-    while (count < count_max && count < clean_bytes_max / row_bytes)
-        count *= 2;
-    return count;
-}
-
 static bool is_in_order(enum row_table table)
 {
     return table_place(table) == PLACE_IN_ORDER;
@@ -37,9 +27,7 @@ struct memory *memory_new(const struct memory_options *options)
     if (memory == NULL)
         return NULL;
     memory->options = *options;
-    memory->bucket_count = buckets_for(options->clean_bytes_max);
-    memory->buckets = calloc(memory->bucket_count, sizeof *memory->buckets);
-    if (memory->buckets != NULL && cover_everything(memory))
+    if (cover_everything(memory))
         return memory;
     memory_free(memory);
     return NULL;
@@ -47,13 +35,10 @@ struct memory *memory_new(const struct memory_options *options)
 
 static void forget_rows(struct memory *memory)
 {
-    for (size_t i = 0; memory->row_count > 0 && i < memory->bucket_count; i++)
-        while (memory->buckets[i] != NULL) {
-            struct memory_row *row = memory->buckets[i];
-            memory->buckets[i] = row->chain;
-            memory_row_release(memory, row);
-            memory->row_count--;
-        }
+    for (size_t i = 0; i < memory->index.slot_count; i++)
+        if (memory->index.slots[i].row != NULL)
+            memory_row_release(memory, memory->index.slots[i].row);
+    row_index_done(&memory->index);
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         row_tree_done(&memory->trees[i]);
         ranges_done(&memory->ranges[i]);
@@ -77,7 +62,6 @@ void memory_free(struct memory *memory)
         return;
     forget_rows(memory);
     free(memory->dirty.slots);
-    free(memory->buckets);
     free(memory);
 }
 
@@ -299,7 +283,7 @@ enum pawl_error memory_loaded(struct memory *memory, uint64_t label,
 struct memory_figures memory_figures(const struct memory *memory)
 {
     return (struct memory_figures){
-        .row_count = memory->row_count,
+        .row_count = memory->index.row_count,
         .version_count = memory->version_count,
         .clean_bytes = memory->clean_bytes,
         .dirty_bytes = memory->dirty_bytes,

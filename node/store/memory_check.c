@@ -102,12 +102,13 @@ static void tables_check(const struct memory *memory, const struct totals *total
 void memory_check(const struct memory *memory)
 {
     struct totals totals = {0};
-    for (size_t i = 0; i < memory->bucket_count; i++)
-        for (const struct memory_row *row = memory->buckets[i]; row != NULL; row = row->chain)
-            row_check(memory, row, &totals);
+    row_index_check(&memory->index);
+    for (size_t i = 0; i < memory->index.slot_count; i++)
+        if (memory->index.slots[i].row != NULL)
+            row_check(memory, memory->index.slots[i].row, &totals);
     assert(memory->flushed <= memory->committed);
     assert(memory->forgotten <= memory->flushed);
-    assert(totals.row_count == memory->row_count);
+    assert(totals.row_count == memory->index.row_count);
     assert(totals.version_count == memory->version_count);
     assert(totals.clean_bytes == memory->clean_bytes);
     assert(totals.dirty_bytes == memory->dirty_bytes);

@@ -5,47 +5,12 @@
 
 #include "node/store/place_hash.h"
 
-/* What a row takes besides itself: its places in the tree and among the buckets. */
-enum { INDEX_BYTES = 32 };
+/* What a row takes besides itself: its places in the index and in the tree. */
+enum { INDEX_BYTES = 40 };
 
-static struct memory_row **bucket_of(const struct memory *memory, uint64_t hash)
+static uint64_t hash_of(const struct memory *memory, enum row_table table, struct bytes key)
 {
-    return &memory->buckets[(hash >> 16) & (memory->bucket_count - 1)];
-}
-
-static struct memory_row *bucket_find(const struct memory *memory, uint64_t hash,
-                                      enum row_table table, struct bytes key)
-{
-    struct memory_row *row = *bucket_of(memory, hash);
-    while (row != NULL &&
-           (row->hash != hash || row->table != table || !bytes_equal(memory_row_key(row), key)))
-        row = row->chain;
-    return row;
-}
-
-/* Twice as many buckets once rows crowd them. They are sized for the clean copies at start, so this
- * is rare. Without memory the old ones serve on. */
-static void buckets_grow(struct memory *memory)
-{
-    struct memory_row **old = memory->buckets;
-    size_t old_count = memory->bucket_count;
-    if (memory->row_count <= 2 * old_count)
-        return;
-    struct memory_row **buckets = calloc(2 * old_count, sizeof *buckets);
-    if (buckets == NULL)
-        return;
-    memory->buckets = buckets;
-    memory->bucket_count = 2 * old_count;
-    for (size_t i = 0; i < old_count; i++) {
-        while (old[i] != NULL) {
-            struct memory_row *row = old[i];
-            old[i] = row->chain;
-            struct memory_row **bucket = bucket_of(memory, row->hash);
-            row->chain = *bucket;
-            *bucket = row;
-        }
-    }
-    free(old);
+    return place_hash(memory->options.hash_seed, (uint8_t)table, key);
 }
 
 static size_t *bytes_counter(struct memory *memory, const struct memory_row *row)
@@ -91,8 +56,7 @@ const struct memory_version *memory_version_at(const struct memory *memory,
 struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
                                    struct bytes key)
 {
-    return bucket_find(memory, place_hash(memory->options.hash_seed, (uint8_t)table, key), table,
-                       key);
+    return row_index_find(&memory->index, hash_of(memory, table, key), table, key);
 }
 
 /* A row with its key and its nest. */
@@ -107,7 +71,8 @@ static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row
                                   struct bytes key, size_t value_bytes)
 {
     size_t bytes = row_block_bytes(key.size, value_bytes);
-    struct memory_row *row = pool_alloc(&memory->pool, bytes);
+    struct memory_row *row =
+        row_index_reserve(&memory->index) ? pool_alloc(&memory->pool, bytes) : NULL;
     if (row == NULL)
         return NULL;
     *row = (struct memory_row){
@@ -119,20 +84,16 @@ static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row
         .table = (uint8_t)table,
     };
     memcpy(row->key, key.data, key.size);
-    struct memory_row **bucket = bucket_of(memory, hash);
-    row->chain = *bucket;
-    *bucket = row;
-    memory->row_count++;
+    row_index_add(&memory->index, row);
     memory->dirty_bytes += row->bytes;
-    buckets_grow(memory);
     return row;
 }
 
 struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
                                      size_t value_bytes)
 {
-    uint64_t hash = place_hash(memory->options.hash_seed, (uint8_t)table, key);
-    struct memory_row *row = bucket_find(memory, hash, table, key);
+    uint64_t hash = hash_of(memory, table, key);
+    struct memory_row *row = row_index_find(&memory->index, hash, table, key);
     return row != NULL ? row : row_new(memory, hash, table, key, value_bytes);
 }
 
@@ -162,12 +123,8 @@ void memory_row_forget(struct memory *memory, struct memory_row *row)
     memory_row_unlist(memory, row);
     if (row->is_clean)
         used_unlink(memory, row);
-    struct memory_row **place = bucket_of(memory, row->hash);
-    while (*place != row)
-        place = &(*place)->chain;
-    *place = row->chain;
+    row_index_remove(&memory->index, row);
     *bytes_counter(memory, row) -= row->bytes;
-    memory->row_count--;
     row_free(memory, row);
 }
 

@@ -20,6 +20,7 @@
 #include "node/store/memory.h"
 #include "node/store/pool.h"
 #include "node/store/ranges.h"
+#include "node/store/row_index.h"
 #include "node/store/row_tree.h"
 
 struct memory_version {
@@ -32,8 +33,7 @@ struct memory_version {
 };
 
 struct memory_row {
-    struct memory_row *chain; /* next in its hash bucket */
-    uint64_t hash;
+    uint64_t hash;                  /* of its place */
     uint64_t prefix;                /* row_prefix of its key */
     struct memory_row *used_before; /* used longer ago */
     struct memory_row *used_after;
@@ -63,14 +63,13 @@ struct memory {
     uint64_t
         forgotten; /* the newest change that memory no longer shows; older labels are refused */
     uint64_t use_count; /* the clock of use, of rows and ranges */
-    struct memory_row **buckets;
-    size_t bucket_count; /* a power of two */
+    struct row_index index;
     struct row_tree trees[TABLE_COUNT];
     struct range_list ranges[TABLE_COUNT];
     struct memory_row *used_oldest, *used_newest;
     struct dirty_queue dirty;
     struct pool pool; /* of rows and versions */
-    size_t row_count, version_count;
+    size_t version_count;
     size_t clean_bytes, dirty_bytes;
 };
 

@@ -1,16 +1,21 @@
 #include "node/store/net_change.h"
 
 #include "node/store/place_hash.h"
-#include "node/store/row_tree.h"
 #include "node/store/table_place.h"
 
-/* A row that was written, with what sorts it near at hand. */
+/* A row that was written. */
 struct written {
-    uint64_t prefix; /* row_prefix of its key */
     uint64_t hash;
     const struct row_write *newest;
-    uint8_t table;
     bool is_new; /* its first write was */
+};
+
+/* Its place in the result: what sorts it is here, so that sorting touches no key. */
+enum { HEAD_WORDS = 3 };
+struct ranked {
+    uint64_t head[HEAD_WORDS]; /* the key's first bytes, as numbers that sort as the bytes do */
+    uint32_t row;              /* its number among the written */
+    uint8_t table;
 };
 
 struct gathering {
@@ -53,7 +58,7 @@ static uint32_t *slot_find(const struct gathering *gathering, uint64_t hash,
         if (gathering->slots[slot] == 0)
             return &gathering->slots[slot];
         const struct written *row = &gathering->rows[gathering->slots[slot] - 1];
-        if (row->hash == hash && row->table == write->table &&
+        if (row->hash == hash && row->newest->table == write->table &&
             bytes_equal(row->newest->key, write->key))
             return &gathering->slots[slot];
     }
@@ -67,11 +72,8 @@ static void gather_write(struct gathering *gathering, const struct row_write *wr
         gathering->rows[*slot - 1].newest = write;
         return;
     }
-    gathering->rows[gathering->row_count] = (struct written){.table = write->table,
-                                                             .prefix = row_prefix(write->key),
-                                                             .hash = hash,
-                                                             .newest = write,
-                                                             .is_new = write->is_new};
+    gathering->rows[gathering->row_count] =
+        (struct written){.hash = hash, .newest = write, .is_new = write->is_new};
     *slot = (uint32_t)++gathering->row_count;
 }
 
@@ -118,47 +120,62 @@ static bool is_born_and_dead(const struct written *row)
     return row->is_new && row->newest->is_deleted;
 }
 
-static void drop_born_and_dead(struct gathering *gathering)
+static struct ranked rank_of(const struct row_write *write, size_t row)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < gathering->row_count; i++)
-        if (!is_born_and_dead(&gathering->rows[i]))
-            gathering->rows[kept++] = gathering->rows[i];
-    gathering->row_count = kept;
+    uint8_t head[8 * HEAD_WORDS] = {0};
+    memcpy(head, write->key.data, write->key.size < sizeof head ? write->key.size : sizeof head);
+    struct ranked ranked = {.row = (uint32_t)row, .table = write->table};
+    for (size_t i = 0; i < HEAD_WORDS; i++)
+        ranked.head[i] = be64_get(head + 8 * i);
+    return ranked;
 }
 
-static bool is_before(const struct written *left, const struct written *right)
+/* Those that the store must hear of. */
+static size_t rank_rows(const struct gathering *gathering, struct ranked *ranked)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < gathering->row_count; i++)
+        if (!is_born_and_dead(&gathering->rows[i]))
+            ranked[count++] = rank_of(gathering->rows[i].newest, i);
+    return count;
+}
+
+static bool is_before(const struct gathering *gathering, const struct ranked *left,
+                      const struct ranked *right)
 {
     if (left->table != right->table)
         return left->table < right->table;
-    if (left->prefix != right->prefix)
-        return left->prefix < right->prefix;
-    return bytes_compare(left->newest->key, right->newest->key) < 0;
+    for (size_t i = 0; i < HEAD_WORDS; i++)
+        if (left->head[i] != right->head[i])
+            return left->head[i] < right->head[i];
+    return bytes_compare(gathering->rows[left->row].newest->key,
+                         gathering->rows[right->row].newest->key) < 0;
 }
 
 /* Merge [begin, middle) and [middle, end) of from into to. */
-static void merge_parts(const struct written *from, size_t begin, size_t middle, size_t end,
-                        struct written *to)
+static void merge_parts(const struct gathering *gathering, const struct ranked *from, size_t begin,
+                        size_t middle, size_t end, struct ranked *to)
 {
     size_t left = begin, right = middle;
-    for (size_t at = begin; at < end; at++) {
-        const bool takes_right =
-            left == middle || (right < end && is_before(&from[right], &from[left]));
-        to[at] = from[takes_right ? right++ : left++];
-    }
+    while (left < middle && right < end)
+        to[begin++] =
+            is_before(gathering, &from[right], &from[left]) ? from[right++] : from[left++];
+    memcpy(to + begin, from + left, (middle - left) * sizeof *to);
+    memcpy(to + begin + (middle - left), from + right, (end - right) * sizeof *to);
 }
 
 /* Ascending, by merging ever longer parts; spare has as many elements. The sorted one of the two.
  */
-static struct written *sort_rows(struct written *rows, size_t count, struct written *spare)
+static struct ranked *sort_rows(const struct gathering *gathering, struct ranked *rows,
+                                size_t count, struct ranked *spare)
 {
     for (size_t part = 1; part < count; part *= 2) {
         for (size_t begin = 0; begin < count; begin += 2 * part) {
             const size_t middle = begin + part < count ? begin + part : count;
             const size_t end = begin + 2 * part < count ? begin + 2 * part : count;
-            merge_parts(rows, begin, middle, end, spare);
+            merge_parts(gathering, rows, begin, middle, end, spare);
         }
-        struct written *sorted = spare;
+        struct ranked *sorted = spare;
         spare = rows;
         rows = sorted;
     }
@@ -166,12 +183,13 @@ static struct written *sort_rows(struct written *rows, size_t count, struct writ
 }
 
 /* Both lists are sorted, and no table is in both. */
-static size_t join(const struct gathering *gathering, struct row_write *writes)
+static size_t join(const struct gathering *gathering, const struct ranked *rows, size_t row_count,
+                   struct row_write *writes)
 {
     size_t count = 0, risen = 0;
-    for (size_t i = 0; i < gathering->row_count; i++) {
-        const struct written *row = &gathering->rows[i];
-        while (risen < gathering->rising_count && gathering->rising[risen]->table < row->table)
+    for (size_t i = 0; i < row_count; i++) {
+        const struct written *row = &gathering->rows[rows[i].row];
+        while (risen < gathering->rising_count && gathering->rising[risen]->table < rows[i].table)
             writes[count++] = *gathering->rising[risen++];
         writes[count] = *row->newest;
         writes[count++].is_new = row->is_new;
@@ -189,16 +207,17 @@ enum pawl_error net_change_of(const struct entry *entries, size_t entry_count, u
     if (!gathering_init(&gathering, count_writes(entries, entry_count), arena))
         return PAWL_E_NO_MEMORY;
     gather_all(&gathering, entries, entry_count);
-    drop_born_and_dead(&gathering);
-    struct written *spare = arena_array(arena, gathering.row_count, sizeof *spare);
-    if (spare == NULL)
+    struct ranked *rows = arena_array(arena, gathering.row_count, sizeof *rows);
+    struct ranked *spare = arena_array(arena, gathering.row_count, sizeof *spare);
+    if (rows == NULL || spare == NULL)
         return PAWL_E_NO_MEMORY;
-    gathering.rows = sort_rows(gathering.rows, gathering.row_count, spare);
-    const size_t count = gathering.row_count + gathering.rising_count;
-    struct row_write *writes = arena_array(arena, count, sizeof *writes);
+    const size_t row_count = rank_rows(&gathering, rows);
+    rows = sort_rows(&gathering, rows, row_count, spare);
+    struct row_write *writes =
+        arena_array(arena, row_count + gathering.rising_count, sizeof *writes);
     if (writes == NULL)
         return PAWL_E_NO_MEMORY;
-    *write_count_out = join(&gathering, writes);
+    *write_count_out = join(&gathering, rows, row_count, writes);
     *writes_out = writes;
     return PAWL_OK;
 }
