@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 64, FREE_BYTES = 1 << 30, FILE_BYTES_MAX = 1 << 28 };
+enum {
+    NAME_BYTES = 64,
+    BLOCK_BYTES = 4096, /* what pawld's disk port asks for */
+    FREE_BYTES = 1 << 30,
+    FILE_BYTES_MAX = 1 << 28
+};
 
 struct disk_file {
     struct disk_file *next;
@@ -169,6 +174,7 @@ struct disk_port memory_disk_port(struct memory_disk *disk)
 {
     return (struct disk_port){
         .self = disk,
+        .block_bytes = BLOCK_BYTES,
         .open = memory_open,
         .close = memory_close,
         .read = memory_read,
