@@ -426,13 +426,14 @@ static uint64_t turn(struct daemon *daemon)
     return deadline_us;
 }
 
-/* Few heaps, and large blocks that go back at once: what the loop hands to other threads it frees
- * itself. */
+/* Few heaps, for what the loop hands to other threads it frees itself. The memory of a turn or a
+ * flush stays for the next one, because the system clears what it gives; only very large blocks go
+ * back at once, the rest when the node rests. */
 static void tune_memory(void)
 {
     (void)mallopt(M_ARENA_MAX, 2);
-    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
-    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
 static void sleep_until(const struct daemon *daemon, uint64_t deadline_us, int stop_fd,

@@ -6,7 +6,7 @@
 #include "wire/dial.h"
 
 enum {
-    BUFFER_BYTES_KEPT = 256 << 10, /* a larger output buffer is given back when it is written */
+    BUFFER_BYTES_KEPT = 256 << 10, /* a larger output buffer is given back when little is written */
     READS_MAX = 8,                 /* of one connection at a time */
 };
 
@@ -330,9 +330,11 @@ static void receive_done(void *self)
 
 /* Output */
 
+/* A large buffer is kept while most of it is used: to give it back each time would be to have its
+ * pages cleared again each time. */
 static void buffer_written(struct buffer *buffer)
 {
-    if (buffer->capacity > BUFFER_BYTES_KEPT)
+    if (buffer->capacity > BUFFER_BYTES_KEPT && buffer->size < buffer->capacity / 4)
         buffer_done(buffer);
     else
         buffer_reset(buffer);
