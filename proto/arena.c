@@ -28,8 +28,7 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
     return chunk;
 }
 
-/* size bytes of any content. */
-static inline void *arena_take(struct arena *arena, size_t size)
+void *arena_room(struct arena *arena, size_t size)
 {
     const size_t align = alignof(max_align_t);
     const size_t limit = arena->limit != 0 ? arena->limit : ARENA_BYTES_MAX;
@@ -51,7 +50,7 @@ static inline void *arena_take(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    void *at = arena_take(arena, size);
+    void *at = arena_room(arena, size);
     if (at != NULL)
         memset(at, 0, size);
     return at;
@@ -68,7 +67,7 @@ struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 {
     if (bytes.size == 0)
         return (struct bytes){NULL, 0};
-    uint8_t *copy = arena_take(arena, bytes.size);
+    uint8_t *copy = arena_room(arena, bytes.size);
     if (copy == NULL)
         return (struct bytes){NULL, 0};
     memcpy(copy, bytes.data, bytes.size);
@@ -77,7 +76,7 @@ struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 
 char *arena_string(struct arena *arena, struct bytes bytes)
 {
-    char *text = arena_take(arena, bytes.size + 1);
+    char *text = arena_room(arena, bytes.size + 1);
     if (text == NULL)
         return NULL;
     if (bytes.size > 0)

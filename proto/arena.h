@@ -21,6 +21,8 @@ struct arena {
 
 /* A zeroed struct arena is an empty arena. */
 void *arena_alloc(struct arena *arena, size_t size);
+/* The same, of any content: for what is written whole at once. */
+void *arena_room(struct arena *arena, size_t size);
 /* A copy of data in the arena; data NULL when there is no memory (and size was not 0). */
 struct bytes arena_copy(struct arena *arena, struct bytes bytes);
 /* A NUL-terminated copy; NULL when there is no memory. */

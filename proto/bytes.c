@@ -49,17 +49,30 @@ uint8_t *buffer_extend_slowly(struct buffer *buffer, size_t size)
     return at;
 }
 
+/* The 8 digits of 4 bytes, in one word: their halves are spread over it, then each becomes its
+ * digit. */
+static void hex_put(uint8_t digits[8], const uint8_t bytes[4])
+{
+    uint64_t halves = be32_get(bytes);
+    halves = (halves | halves << 16) & 0x0000ffff0000ffffu;
+    halves = (halves | halves << 8) & 0x00ff00ff00ff00ffu;
+    halves = (halves | halves << 4) & 0x0f0f0f0f0f0f0f0fu;
+    const uint64_t letters = (halves + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+    be64_put(digits, halves + 0x3030303030303030u + letters * ('a' - '0' - 10));
+}
+
 void id128_format(struct id128 id, char text_out[37])
 {
-    static const char digits[] = "0123456789abcdef";
-    char *at = text_out;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *at++ = '-';
-        *at++ = digits[id.byte[i] >> 4];
-        *at++ = digits[id.byte[i] & 15];
-    }
-    *at = '\0';
+    uint8_t digits[32];
+    for (size_t i = 0; i < 4; i++)
+        hex_put(digits + 8 * i, id.byte + 4 * i);
+    memcpy(text_out, digits, 8);
+    memcpy(text_out + 9, digits + 8, 4);
+    memcpy(text_out + 14, digits + 12, 4);
+    memcpy(text_out + 19, digits + 16, 4);
+    memcpy(text_out + 24, digits + 20, 12);
+    text_out[8] = text_out[13] = text_out[18] = text_out[23] = '-';
+    text_out[36] = '\0';
 }
 
 static int hex_digit(uint8_t c)

@@ -60,7 +60,7 @@ static enum pawl_error changes_grow(struct changes *changes)
 {
     bool is_first = changes->capacity == 0;
     size_t capacity = is_first ? ROWS_FEW : changes->capacity * 2;
-    struct change *rows = arena_array(changes->arena, capacity, sizeof *rows);
+    struct change *rows = arena_room(changes->arena, capacity * sizeof *rows);
     if (rows == NULL)
         return PAWL_E_NO_MEMORY;
     if (changes->count > 0)
@@ -159,7 +159,7 @@ enum pawl_error changes_delete(struct changes *changes, enum row_table table, st
 enum pawl_error changes_writes(const struct changes *changes, struct row_write **writes_out,
                                size_t *count_out)
 {
-    struct row_write *writes = arena_array(changes->arena, changes->count, sizeof *writes);
+    struct row_write *writes = arena_room(changes->arena, changes->count * sizeof *writes);
     if (writes == NULL)
         return PAWL_E_NO_MEMORY;
     size_t count = 0;

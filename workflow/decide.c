@@ -16,7 +16,7 @@ void *wf_array_grow(struct arena *arena, void *rows, size_t *capacity, size_t co
     if (count < *capacity)
         return rows;
     size_t wanted = *capacity == 0 ? 4 : *capacity * 2;
-    void *grown = arena_array(arena, wanted, row_bytes);
+    void *grown = arena_room(arena, wanted * row_bytes);
     if (grown == NULL)
         return NULL;
     if (count > 0)

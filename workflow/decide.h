@@ -87,7 +87,7 @@ struct run {
 
 /* --- decide.c --- */
 
-/* Room for one more element of an array in the arena; NULL: no memory. */
+/* Room for one more element of an array in the arena, which has any content; NULL: no memory. */
 void *wf_array_grow(struct arena *arena, void *rows, size_t *capacity, size_t count,
                     size_t row_bytes);
 /* What was packed to the scratch buffer from begin on, in the arena; the scratch shrinks back to

@@ -28,16 +28,21 @@ static enum pawl_error find_unnamed(const struct changes *rows, struct bytes nam
     return PAWL_OK;
 }
 
+enum pawl_error find_named(const struct changes *rows, struct bytes namespace_name,
+                           struct bytes workflow_id, struct id128 *run_out)
+{
+    struct workflow_row row;
+    TRY(changes_get_row(rows, TABLE_WORKFLOW, key_name(rows->arena, namespace_name, workflow_id),
+                        &schema_workflow_row, &row));
+    *run_out = row.run;
+    return PAWL_OK;
+}
+
 enum pawl_error find_workflow(const struct changes *rows, struct bytes namespace_name,
                               struct bytes workflow_id, struct id128 *run_out)
 {
-    struct workflow_row row;
-    enum pawl_error error =
-        changes_get_row(rows, TABLE_WORKFLOW, key_name(rows->arena, namespace_name, workflow_id),
-                        &schema_workflow_row, &row);
-    if (error == PAWL_E_NOT_FOUND)
-        return find_unnamed(rows, namespace_name, workflow_id, run_out);
-    TRY(error);
-    *run_out = row.run;
-    return PAWL_OK;
+    enum pawl_error error = find_named(rows, namespace_name, workflow_id, run_out);
+    if (error != PAWL_E_NOT_FOUND)
+        return error;
+    return find_unnamed(rows, namespace_name, workflow_id, run_out);
 }

@@ -24,7 +24,7 @@ static enum pawl_error values_open(struct decide *decide, struct run *run)
 {
     const struct live_value *live = run->row.values.elements;
     run->slot_count = run->slot_capacity = run->row.values.count;
-    run->slots = arena_array(decide->arena, run->slot_count, sizeof *run->slots);
+    run->slots = arena_room(decide->arena, run->slot_count * sizeof *run->slots);
     if (run->slots == NULL)
         return PAWL_E_NO_MEMORY;
     for (size_t i = 0; i < run->slot_count; i++) {
@@ -154,7 +154,7 @@ static bool is_for_header(const struct run *run, const struct slot *slot)
 /* Named values get rows, the rows of the others go. */
 static enum pawl_error values_finish(struct decide *decide, struct run *run)
 {
-    struct live_value *live = arena_array(decide->arena, run->slot_count, sizeof *live);
+    struct live_value *live = arena_room(decide->arena, run->slot_count * sizeof *live);
     if (live == NULL)
         return PAWL_E_NO_MEMORY;
     size_t kept = 0;

@@ -184,9 +184,10 @@ static enum pawl_error before_find(struct decide *decide, struct target *target)
 {
     struct instance before;
     struct id128 run;
-    enum pawl_error error =
-        find_workflow(&decide->changes, target->namespace_name, target->workflow_id, &run);
-    target->is_unnamed = error == PAWL_E_NOT_FOUND && start_of(decide)->workflow_id.size == 0;
+    bool is_given = start_of(decide)->workflow_id.size > 0; /* else the request is a new one */
+    enum pawl_error error = (is_given ? find_workflow : find_named)(
+        &decide->changes, target->namespace_name, target->workflow_id, &run);
+    target->is_unnamed = error == PAWL_E_NOT_FOUND && !is_given;
     if (error == PAWL_E_NOT_FOUND)
         return PAWL_OK;
     TRY(error);

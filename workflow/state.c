@@ -284,7 +284,7 @@ struct key {
 
 static struct key key_begin(struct arena *arena, size_t room)
 {
-    return (struct key){arena_alloc(arena, room), 0};
+    return (struct key){arena_room(arena, room), 0};
 }
 
 static void key_add(struct key *key, struct bytes part)
