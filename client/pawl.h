@@ -133,7 +133,7 @@ struct pawl_list {
     size_t size;
     const char *definition; /* NULL: all */
     const char *status;     /* NULL: all */
-    uint32_t limit;         /* 0: 50; at most 1000 */
+    uint32_t limit;         /* 0: 50; at most 1000; a page may hold fewer though `next` says more */
     const void *after;      /* `next` of the page before */
     size_t after_bytes;
     uint32_t timeout_ms;

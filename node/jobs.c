@@ -1,5 +1,6 @@
 #include "node/jobs.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "node/store/net_change.h"
@@ -88,17 +89,18 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
     return PAWL_OK;
 }
 
-/* The entries that have writes. */
-static enum pawl_error decode_window(struct job *job, struct arena *arena,
-                                     struct entry **entries_out, size_t *count_out)
+/* The net change of entries. */
+static enum pawl_error net_change(struct job *job, struct arena *arena,
+                                  struct payload *const *payloads, size_t payload_count,
+                                  uint64_t hash_seed, struct row_write **writes_out,
+                                  size_t *write_count_out)
 {
-    struct entry *entries = arena_array(arena, job->flush.payload_count, sizeof *entries);
+    struct entry *entries = arena_array(arena, payload_count, sizeof *entries);
     size_t count = 0;
-    if (entries == NULL)
+    if (entries == NULL && payload_count > 0)
         return PAWL_E_NO_MEMORY;
-    job->flush.bytes = 0;
-    for (size_t i = 0; i < job->flush.payload_count; i++) {
-        const struct payload *payload = job->flush.payloads[i];
+    for (size_t i = 0; i < payload_count; i++) {
+        const struct payload *payload = payloads[i];
         if (payload == NULL)
             continue;
         enum pawl_error error =
@@ -107,22 +109,25 @@ static enum pawl_error decode_window(struct job *job, struct arena *arena,
             return error;
         if (error != PAWL_OK)
             return diag_fail(&job->diag, PAWL_E_CORRUPT, "a committed entry cannot be read");
-        job->flush.bytes += payload->size;
     }
-    *entries_out = entries;
-    *count_out = count;
-    return PAWL_OK;
+    return net_change_of(entries, count, hash_seed, arena, writes_out, write_count_out);
+}
+
+static size_t payload_bytes(struct payload *const *payloads, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += payloads[i] != NULL ? payloads[i]->size : 0;
+    return bytes;
 }
 
 static enum pawl_error flush_window(const struct rows_port *rows, struct job *job,
                                     struct arena *arena)
 {
-    struct entry *entries = NULL;
     struct row_write *writes = NULL;
-    size_t entry_count = 0;
-    TRY(decode_window(job, arena, &entries, &entry_count));
-    TRY(net_change_of(entries, entry_count, job->flush.hash_seed, arena, &writes,
-                      &job->flush.write_count));
+    job->flush.bytes = payload_bytes(job->flush.payloads, job->flush.payload_count);
+    TRY(net_change(job, arena, job->flush.payloads, job->flush.payload_count, job->flush.hash_seed,
+                   &writes, &job->flush.write_count));
     return rows->flush(rows->self, job->partition, &job->flush.mark, writes, job->flush.write_count,
                        &job->diag);
 }
@@ -319,12 +324,31 @@ static enum pawl_error load_parts(const struct rows_port *rows, struct rows_snap
     return PAWL_OK;
 }
 
+/* What the snapshot, which may be newer than the store was when the query was asked for, lacks of
+ * the query's entries lies over it. */
+static enum pawl_error lay_over(struct job *job, uint64_t snapshot_index, struct rows_view *view)
+{
+    const uint64_t before = job->query.index - job->query.payload_count;
+    if (job->query.index <= snapshot_index) {
+        job->query.index = snapshot_index;
+        return PAWL_OK;
+    }
+    assert(before <= snapshot_index); /* the store only advances */
+    const size_t known = (size_t)(snapshot_index - before);
+    struct row_write *writes = NULL;
+    TRY(net_change(job, &job->arena, job->query.payloads + known, job->query.payload_count - known,
+                   job->query.hash_seed, &writes, &view->write_count));
+    view->writes = writes;
+    return PAWL_OK;
+}
+
 static enum pawl_error run_query(const struct rows_port *rows, struct rows_snapshot *snapshot,
                                  struct engine *engine, struct job *job)
 {
-    struct rows_view over = {.rows = rows, .snapshot = snapshot};
-    const struct view view = rows_view_of(&over);
+    struct rows_view over = {.rows = rows, .snapshot = snapshot, .arena = &job->arena};
     struct bytes answer = {NULL, 0};
+    TRY(lay_over(job, rows->snapshot_mark(rows->self, snapshot).index, &over));
+    const struct view view = rows_view_of(&over);
     enum pawl_error error = wf_query(engine, &view, job->query.kind, job->query.body, &job->arena,
                                      &answer, &job->query.run, &job->diag);
     job->query.answer = arena_copy(&job->arena, answer);
@@ -339,12 +363,10 @@ void job_run_read(const struct rows_port *rows, struct engine *engine, struct jo
     job->error = rows->snapshot_open(rows->self, job->partition, &snapshot);
     if (job->error != PAWL_OK)
         return;
-    const uint64_t index = rows->snapshot_mark(rows->self, snapshot).index;
     if (job->kind == JOB_QUERY) {
-        job->query.index = index;
         job->error = run_query(rows, snapshot, engine, job);
     } else {
-        job->load.label = index;
+        job->load.label = rows->snapshot_mark(rows->self, snapshot).index;
         job->error = load_parts(rows, snapshot, job);
     }
     rows->snapshot_close(rows->self, snapshot);

@@ -87,7 +87,11 @@ struct job {
         struct {
             enum request_kind kind;
             struct bytes body;
-            uint64_t index; /* brought back: of the snapshot */
+            struct payload **payloads; /* of the entries behind the store, as those of a flush, but
+                                          held for the query */
+            size_t payload_count;
+            uint64_t hash_seed;
+            uint64_t index; /* of the last of them; brought back: as of which the answer holds */
             struct bytes answer;
             struct id128 run;
             uint64_t token; /* the loop's name for who waits */
@@ -108,7 +112,7 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job);
 /* A load or a query; engine is the runner's own. A load brings the parts in their order until they
  * are large, the first always whole; with the header of a run come rows that its next decision is
- * likely to read. Blocks. */
+ * likely to read. A query sees the store with its payloads' entries over it. Blocks. */
 void job_run_read(const struct rows_port *rows, struct engine *engine, struct job *job);
 
 #endif

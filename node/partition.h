@@ -36,7 +36,7 @@ struct reading {
     enum request_kind kind;
     struct buffer body;
     uint64_t round;
-    uint64_t index;   /* what must be applied, and flushed for a snapshot */
+    uint64_t index;   /* what must be applied, and seen by a query */
     uint64_t token;   /* of its query job */
     struct id128 run; /* RESULT: the run it waits for */
 };
@@ -231,6 +231,8 @@ bool reads_are_due(const struct partition *partition);
 void reads_run_closed(struct partition *partition, struct id128 run, uint64_t index);
 void reads_flushed(struct partition *partition);
 void reads_queried(struct partition *partition, struct job *job);
+/* A query's job is over: the loop gives back what it held for it. */
+void reads_release_window(struct job *job);
 void reads_connection_closed(struct partition *partition, struct connection *connection);
 void reads_fail_all(struct partition *partition, enum pawl_error error);
 

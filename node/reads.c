@@ -1,6 +1,6 @@
 /* Linearizable reads: a round of the leadership confirmed after they arrived, then the committed
- * rows; what memory does not hold, and what scans, goes to a snapshot of the store that has
- * everything the round promised.
+ * rows; what memory does not hold, and what scans, goes to a snapshot of the store, with the
+ * window's entries over it up to what the round promised.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -84,6 +84,32 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
 
 /* ---- from a snapshot ---- */
 
+/* More than this is not laid over a snapshot for each query: it waits for a flush. */
+enum { WINDOW_BYTES_MAX = 4 << 20 };
+
+static bool can_query(const struct partition *partition, const struct reading *reading)
+{
+    return partition->flushed_index >= reading->index ||
+           partition->window_bytes <= WINDOW_BYTES_MAX;
+}
+
+/* The entries that the store does not have, up to index. False: no memory. */
+static bool hold_window(struct partition *partition, struct job *job, uint64_t index)
+{
+    const uint64_t flushed = partition->flushed_index;
+    const size_t count = index > flushed ? (size_t)(index - flushed) : 0;
+    job->query.index = index;
+    job->query.hash_seed = partition->replica->seed[1];
+    job->query.payloads = arena_array(&job->arena, count, sizeof(struct payload *));
+    if (job->query.payloads == NULL && count > 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        job->query.payloads[i] =
+            payload_hold(entry_cache_get(&partition->cache, flushed + 1 + i)->payload);
+    job->query.payload_count = count;
+    return true;
+}
+
 static bool submit_query(struct partition *partition, struct reading *reading)
 {
     const struct bytes body = buffer_bytes(&reading->body);
@@ -91,7 +117,7 @@ static bool submit_query(struct partition *partition, struct reading *reading)
     if (job == NULL)
         return false;
     job->query.body = arena_copy(&job->arena, body);
-    if (job->query.body.size != body.size) {
+    if (job->query.body.size != body.size || !hold_window(partition, job, reading->index)) {
         job_free(job);
         return false;
     }
@@ -106,21 +132,20 @@ static void go_to_snapshot(struct partition *partition, struct reading *reading,
 {
     reading->index = index;
     reading->token = 0;
-    const bool is_flushed = partition->flushed_index >= index;
-    if (is_flushed && !submit_query(partition, reading)) {
+    const bool can = can_query(partition, reading);
+    if (can && !submit_query(partition, reading)) {
         refuse(partition, reading, PAWL_E_NO_MEMORY);
         return;
     }
     append_to(&partition->snapshots, reading);
-    if (!is_flushed)
+    if (!can)
         flush_want(partition, index);
 }
 
 void reads_flushed(struct partition *partition)
 {
-    const uint64_t flushed = partition->flushed_index;
     for (struct reading **at = &partition->snapshots.first; *at != NULL;) {
-        const bool is_due = (*at)->token == 0 && (*at)->index <= flushed;
+        const bool is_due = (*at)->token == 0 && can_query(partition, *at);
         if (is_due && !submit_query(partition, *at))
             refuse(partition, take_at(&partition->snapshots, at), PAWL_E_NO_MEMORY);
         else
@@ -252,8 +277,16 @@ static bool may_have_closed(const struct partition *partition, struct id128 run,
     return partition->closing_count > CLOSINGS_MAX;
 }
 
+void reads_release_window(struct job *job)
+{
+    for (size_t i = 0; i < job->query.payload_count; i++)
+        payload_release(job->query.payloads[i]);
+    job->query.payload_count = 0;
+}
+
 void reads_queried(struct partition *partition, struct job *job)
 {
+    reads_release_window(job);
     struct reading *reading = take_by_token(partition, job->query.token);
     const bool is_open = job->error == PAWL_E_NOT_READY;
     if (reading != NULL && is_open && reading->kind == REQUEST_RESULT) {

@@ -217,6 +217,8 @@ void replica_abandon(struct replica *replica, struct job *job_take)
     if (job_take->kind == JOB_LOG_APPEND)
         for (size_t i = 0; i < job_take->append.payload_count; i++)
             payload_release(job_take->append.payloads[i]);
+    if (job_take->kind == JOB_QUERY)
+        reads_release_window(job_take);
     job_free(job_take);
 }
 

@@ -23,8 +23,8 @@ struct lane {
 
 struct runner {
     struct runner_options options;
-    struct engine *engine; /* the reader's */
-    struct lane log, store, reader;
+    struct engine *engine;               /* of queries */
+    struct lane log, store, load, query; /* a decision's load never stands behind a query */
     pthread_mutex_t done_mutex;
     struct job *done, **done_last_next;
     int done_fd; /* readable exactly while done has jobs */
@@ -238,7 +238,8 @@ enum pawl_error runner_new(const struct runner_options *options, struct runner *
     if (runner->done_fd < 0 || runner->engine == NULL ||
         !lane_start(runner, &runner->log, log_main) ||
         !lane_start(runner, &runner->store, store_main) ||
-        !lane_start(runner, &runner->reader, reader_main)) {
+        !lane_start(runner, &runner->load, reader_main) ||
+        !lane_start(runner, &runner->query, reader_main)) {
         runner_free(runner);
         return PAWL_E_NO_MEMORY;
     }
@@ -250,7 +251,8 @@ void runner_free(struct runner *runner)
 {
     lane_stop(&runner->log);
     lane_stop(&runner->store);
-    lane_stop(&runner->reader);
+    lane_stop(&runner->load);
+    lane_stop(&runner->query);
     for (struct job *job = runner->done; job != NULL;) {
         struct job *next = job->next;
         job_free(job);
@@ -276,8 +278,10 @@ static void submit(void *self, struct job *job)
         lane_put(&runner->store, job);
         return;
     case JOB_LOAD:
+        lane_put(&runner->load, job);
+        return;
     case JOB_QUERY:
-        lane_put(&runner->reader, job);
+        lane_put(&runner->query, job);
         return;
     }
 }

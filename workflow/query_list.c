@@ -3,7 +3,12 @@
 
 #include "workflow/time.h"
 
-enum { PAGE_DEFAULT = 50, PAGE_MAX = 1000, SCAN_ROWS = 128 };
+enum {
+    PAGE_DEFAULT = 50,
+    PAGE_MAX = 1000,
+    SCAN_ROWS = 128,
+    LOOKED_AT_MAX = 16384, /* rows of one page; then it ends, whatever was found */
+};
 
 static uint32_t page_size(const struct msg_list *list)
 {
@@ -24,6 +29,7 @@ struct page {
     const struct msg_list *list;
     uint32_t limit;
     uint32_t count;
+    uint32_t looked_at;
     struct bytes end; /* keys below this one are still to be looked at */
     bool is_done;     /* there are no more */
 };
@@ -55,6 +61,7 @@ static enum pawl_error runs_scan(struct query *query, struct page *page)
         if (page->end.data == NULL)
             return PAWL_E_NO_MEMORY;
         TRY(run_add(query, page, &rows[i]));
+        page->looked_at++;
     }
     page->is_done = count < SCAN_ROWS && page->count < page->limit;
     return PAWL_OK;
@@ -110,7 +117,7 @@ enum pawl_error query_list(struct query *query, const struct msg_list *list,
         return diag_fail(query->diag, PAWL_E_UNSUPPORTED, "lists need the view of a snapshot");
     TRY(after_read(query, list->after, &page.end));
     size_t begin = query->scratch->size;
-    while (!page.is_done && page.count < page.limit)
+    while (!page.is_done && page.count < page.limit && page.looked_at < LOOKED_AT_MAX)
         TRY(runs_scan(query, &page));
     TRY(elements_take(query, begin, &elements));
     if (page.end.size == 16)

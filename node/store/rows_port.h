@@ -54,10 +54,14 @@ struct rows_port {
     enum pawl_error (*sums)(void *self, uint32_t partition, struct rows_sum sums_out[TABLE_COUNT]);
 };
 
-/* A view over a snapshot, for queries on reader threads. */
+/* A view over a snapshot, for queries on reader threads. Writes, ascending by (table, key) and each
+ * key once, may lie over it: the net change of what the store does not have yet. */
 struct rows_view {
     const struct rows_port *rows;
     struct rows_snapshot *snapshot;
+    const struct row_write *writes;
+    size_t write_count;
+    struct arena *arena; /* of scans; where there are writes */
 };
 struct view rows_view_of(struct rows_view *view);
 

@@ -193,7 +193,7 @@ static void step_get(struct model *model)
     struct held *held = held_any(model);
     if (held == NULL)
         return;
-    struct rows_view rows_view = {&model->subject.rows, held->snapshot};
+    struct rows_view rows_view = {.rows = &model->subject.rows, .snapshot = held->snapshot};
     struct view view = rows_view_of(&rows_view);
     size_t table = (size_t)random_below(&model->random, TABLES);
     size_t at = (size_t)random_below(&model->random, KEYS);
@@ -264,7 +264,7 @@ static void step_scan(struct model *model)
     struct held *held = held_any(model);
     if (held == NULL)
         return;
-    struct rows_view rows_view = {&model->subject.rows, held->snapshot};
+    struct rows_view rows_view = {.rows = &model->subject.rows, .snapshot = held->snapshot};
     struct view view = rows_view_of(&rows_view);
     uint8_t begin_room[25], end_room[25];
     size_t table = (size_t)random_below(&model->random, TABLES);
