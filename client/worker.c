@@ -241,9 +241,10 @@ static bool worker_queue(struct pawl_worker *worker, struct pawl_task *task)
         else
             worker->first = task;
         worker->last = task;
-        pthread_cond_signal(&worker->work);
     }
     pthread_mutex_unlock(&worker->mutex);
+    if (is_taken && !worker->is_inline)
+        pthread_cond_signal(&worker->work);
     return is_taken;
 }
 

@@ -27,7 +27,7 @@ struct runner {
     struct lane log, store, load, query; /* a decision's load never stands behind a query */
     pthread_mutex_t done_mutex;
     struct job *done, **done_last_next;
-    int done_fd; /* readable exactly while done has jobs */
+    int done_fd; /* a semaphore: written once when done is filled, read once when it is taken */
 };
 
 /* ---- lanes ---- */
@@ -75,10 +75,10 @@ static void finish(struct runner *runner, struct job *const *jobs, size_t count)
         *runner->done_last_next = jobs[i];
         runner->done_last_next = &jobs[i]->next;
     }
-    const uint64_t one = 1;
+    pthread_mutex_unlock(&runner->done_mutex);
+    const uint64_t one = 1; /* not before: who is woken would only wait for the mutex */
     if (was_empty && write(runner->done_fd, &one, sizeof one) < 0)
         say(SAY_ERROR, "cannot wake the loop", "errno=%d", errno);
-    pthread_mutex_unlock(&runner->done_mutex);
 }
 
 /* ---- what the lanes do ---- */
@@ -233,7 +233,7 @@ enum pawl_error runner_new(const struct runner_options *options, struct runner *
         return PAWL_E_NO_MEMORY;
     runner->options = *options;
     pthread_mutex_init(&runner->done_mutex, NULL);
-    runner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    runner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
     runner->engine = engine_new();
     if (runner->done_fd < 0 || runner->engine == NULL ||
         !lane_start(runner, &runner->log, log_main) ||
@@ -302,8 +302,8 @@ struct job *runner_take(struct runner *runner)
     pthread_mutex_lock(&runner->done_mutex);
     struct job *done = runner->done;
     runner->done = NULL;
-    if (done != NULL && read(runner->done_fd, &count, sizeof count) < 0)
-        say(SAY_ERROR, "cannot read the loop's wake-ups", "errno=%d", errno);
     pthread_mutex_unlock(&runner->done_mutex);
+    while (done != NULL && read(runner->done_fd, &count, sizeof count) < 0 && errno == EINTR)
+        continue;
     return done;
 }

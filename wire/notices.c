@@ -10,7 +10,7 @@
 
 enum pawl_error notices_init(struct notices *notices, struct pawl_diag *diag)
 {
-    *notices = (struct notices){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *notices = (struct notices){.fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)};
     if (notices->fd < 0)
         return diag_fail(diag, PAWL_E_IO, "eventfd: %s", strerror(errno));
     pthread_mutex_init(&notices->mutex, NULL);
@@ -23,51 +23,55 @@ void notices_done(struct notices *notices)
     close(notices->fd);
 }
 
-static void list_append(struct notices *notices, struct connection *connection)
+/* False: the list was empty. */
+static bool list_append(struct notices *notices, struct connection *connection)
 {
+    const bool was_filled = notices->first != NULL;
     connection->noticed.next = NULL;
-    if (notices->first != NULL) {
+    if (was_filled)
         notices->last->noticed.next = connection;
-    } else {
+    else
         notices->first = connection;
-        ssize_t written = write(notices->fd, &(uint64_t){1}, sizeof(uint64_t));
-        assert(written == sizeof(uint64_t));
-        (void)written;
-    }
     notices->last = connection;
-}
-
-static struct connection *list_take(struct notices *notices)
-{
-    struct connection *connection = notices->first;
-    notices->first = connection->noticed.next;
-    if (notices->first == NULL) {
-        uint64_t drained;
-        ssize_t taken = read(notices->fd, &drained, sizeof drained);
-        assert(taken == sizeof drained);
-        (void)taken;
-    }
-    return connection;
+    return was_filled;
 }
 
 void notices_add(struct notices *notices, struct connection *connection, unsigned seen)
 {
     pthread_mutex_lock(&notices->mutex);
-    if (connection->noticed.seen == 0)
-        list_append(notices, connection);
+    const bool was_filled = connection->noticed.seen != 0 || list_append(notices, connection);
     connection->noticed.seen |= seen;
     pthread_mutex_unlock(&notices->mutex);
+    if (was_filled)
+        return;
+    ssize_t written = write(notices->fd, &(uint64_t){1}, sizeof(uint64_t));
+    assert(written == sizeof(uint64_t));
+    (void)written;
+}
+
+/* Whoever filled the list has written, or is about to. */
+static void written_take(struct notices *notices)
+{
+    uint64_t drained;
+    ssize_t taken;
+    do
+        taken = read(notices->fd, &drained, sizeof drained);
+    while (taken < 0 && errno == EINTR);
+    assert(taken == sizeof drained);
 }
 
 struct connection *notices_take(struct notices *notices, unsigned *seen_out)
 {
-    struct connection *connection = NULL;
     pthread_mutex_lock(&notices->mutex);
-    if (notices->first != NULL) {
-        connection = list_take(notices);
+    struct connection *connection = notices->first;
+    if (connection != NULL) {
+        notices->first = connection->noticed.next;
         *seen_out = connection->noticed.seen;
         connection->noticed.seen = 0;
     }
+    const bool was_last = connection != NULL && notices->first == NULL;
     pthread_mutex_unlock(&notices->mutex);
+    if (was_last)
+        written_take(notices);
     return connection;
 }

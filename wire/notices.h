@@ -2,7 +2,8 @@
  *
  * 1. A connection is in the list once, however much was seen of it; nothing is allocated, so
  *    nothing is lost.
- * 2. The eventfd is readable exactly while the list has a connection.
+ * 2. For each time that the list has become filled, the eventfd is written once, and read once when
+ *    the list has become empty: outside the mutex, or whoever is woken would only wait for that.
  */
 #ifndef PAWL_WIRE_NOTICES_H
 #define PAWL_WIRE_NOTICES_H
@@ -29,7 +30,7 @@ struct noticed {
 
 struct notices {
     pthread_mutex_t mutex;
-    int fd; /* eventfd */
+    int fd; /* eventfd; a semaphore */
     struct connection *first, *last;
 };
 
