@@ -137,13 +137,12 @@ static bool write_is_sound(const struct row_write *write)
            write->key.size <= ROW_KEY_BYTES_MAX && write->value.size <= UINT32_MAX;
 }
 
-static bool write_one(struct memory *memory, uint64_t index, const struct row_write *write)
+static bool write_one(struct memory *memory, uint64_t index, const struct row_write *write,
+                      uint64_t hash)
 {
-    const enum table_place place = table_place((enum row_table)write->table);
+    const enum row_table table = (enum row_table)write->table;
     struct bytes value = write->is_deleted ? (struct bytes){NULL, 0} : write->value;
-    if (place == PLACE_STORE)
-        return true;
-    struct memory_row *row = memory_row_ensure(memory, write->table, write->key, value.size);
+    struct memory_row *row = memory_row_ensure(memory, hash, table, write->key, value.size);
     if (row == NULL)
         return false;
     if (!memory_version_push(memory, row, index, write->is_deleted, value)) {
@@ -151,7 +150,27 @@ static bool write_one(struct memory *memory, uint64_t index, const struct row_wr
             memory_row_forget(memory, row);
         return false;
     }
-    return write->is_deleted || place != PLACE_IN_ORDER || memory_row_list(memory, row);
+    return write->is_deleted || !is_in_order(table) || memory_row_list(memory, row);
+}
+
+/* The places of a few rows are looked up together, so that the processor waits for all at once. */
+enum { WRITES_AT_ONCE = 16 };
+
+static bool write_some(struct memory *memory, uint64_t index, const struct row_write *writes,
+                       size_t write_count)
+{
+    uint64_t hash[WRITES_AT_ONCE];
+    const struct row_write *kept[WRITES_AT_ONCE];
+    size_t count = 0;
+    for (size_t i = 0; i < write_count; i++)
+        if (table_place((enum row_table)writes[i].table) != PLACE_STORE) {
+            hash[count] = memory_row_expect(memory, (enum row_table)writes[i].table, writes[i].key);
+            kept[count++] = &writes[i];
+        }
+    for (size_t i = 0; i < count; i++)
+        if (!write_one(memory, index, kept[i], hash[i]))
+            return false;
+    return true;
 }
 
 enum pawl_error memory_write(struct memory *memory, uint64_t index, const struct row_write *writes,
@@ -162,9 +181,11 @@ enum pawl_error memory_write(struct memory *memory, uint64_t index, const struct
     for (size_t i = 0; i < write_count; i++)
         if (!write_is_sound(&writes[i]))
             return PAWL_E_INVALID;
-    for (size_t i = 0; i < write_count; i++)
-        if (!write_one(memory, index, &writes[i]))
+    for (size_t i = 0; i < write_count; i += WRITES_AT_ONCE) {
+        const size_t left = write_count - i;
+        if (!write_some(memory, index, writes + i, left < WRITES_AT_ONCE ? left : WRITES_AT_ONCE))
             return PAWL_E_NO_MEMORY;
+    }
     return PAWL_OK;
 }
 
@@ -235,7 +256,7 @@ static bool load_one(struct memory *memory, enum row_table table, struct bytes k
             memory_row_touch(memory, row);
         return true;
     }
-    row = memory_row_ensure(memory, table, key, value.size);
+    row = memory_row_ensure(memory, memory_row_expect(memory, table, key), table, key, value.size);
     if (row == NULL)
         return false;
     if (!memory_version_put_under(memory, row, is_absent, value)) {

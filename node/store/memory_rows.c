@@ -89,10 +89,16 @@ static struct memory_row *row_new(struct memory *memory, uint64_t hash, enum row
     return row;
 }
 
-struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
-                                     size_t value_bytes)
+uint64_t memory_row_expect(const struct memory *memory, enum row_table table, struct bytes key)
 {
-    uint64_t hash = hash_of(memory, table, key);
+    const uint64_t hash = hash_of(memory, table, key);
+    row_index_expect(&memory->index, hash);
+    return hash;
+}
+
+struct memory_row *memory_row_ensure(struct memory *memory, uint64_t hash, enum row_table table,
+                                     struct bytes key, size_t value_bytes)
+{
     struct memory_row *row = row_index_find(&memory->index, hash, table, key);
     return row != NULL ? row : row_new(memory, hash, table, key, value_bytes);
 }

@@ -99,10 +99,12 @@ const struct memory_version *memory_version_at(const struct memory *memory,
 /* NULL: memory has no such row. */
 struct memory_row *memory_row_find(const struct memory *memory, enum row_table table,
                                    struct bytes key);
-/* The row, made if need be; a new one has no version yet and must get one or be forgotten. Its nest
- * is made for a value of that size. NULL: no memory. */
-struct memory_row *memory_row_ensure(struct memory *memory, enum row_table table, struct bytes key,
-                                     size_t value_bytes);
+/* A write to the row of this place comes soon. Its hash. */
+uint64_t memory_row_expect(const struct memory *memory, enum row_table table, struct bytes key);
+/* The row, made if need be, its hash at hand; a new one has no version yet and must get one or be
+ * forgotten. Its nest is made for a value of that size. NULL: no memory. */
+struct memory_row *memory_row_ensure(struct memory *memory, uint64_t hash, enum row_table table,
+                                     struct bytes key, size_t value_bytes);
 /* Into the table's tree, out of it. False: no memory. */
 bool memory_row_list(struct memory *memory, struct memory_row *row);
 void memory_row_unlist(struct memory *memory, struct memory_row *row);

@@ -34,6 +34,12 @@ struct memory_row *row_index_find(const struct row_index *index, uint64_t hash,
     }
 }
 
+void row_index_expect(const struct row_index *index, uint64_t hash)
+{
+    if (index->slot_count > 0)
+        __builtin_prefetch(&index->slots[home_of(index, hash)]);
+}
+
 static void place(struct row_index *index, struct row_slot slot)
 {
     size_t at = home_of(index, slot.hash);

@@ -24,6 +24,8 @@ struct row_index {
 /* NULL: no such row. */
 struct memory_row *row_index_find(const struct row_index *index, uint64_t hash,
                                   enum row_table table, struct bytes key);
+/* A search for this hash comes soon. */
+void row_index_expect(const struct row_index *index, uint64_t hash);
 /* Room for one more row. False: no memory, the index holds what it held. */
 bool row_index_reserve(struct row_index *index);
 /* A row that is not in the index, after row_index_reserve. */
