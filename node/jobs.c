@@ -329,10 +329,10 @@ static enum pawl_error load_parts(const struct rows_port *rows, struct rows_snap
 static enum pawl_error lay_over(struct job *job, uint64_t snapshot_index, struct rows_view *view)
 {
     const uint64_t before = job->query.index - job->query.payload_count;
-    if (job->query.index <= snapshot_index) {
+    if (job->query.index <= snapshot_index)
         job->query.index = snapshot_index;
+    if (job->query.payload_count == 0 || job->query.index == snapshot_index)
         return PAWL_OK;
-    }
     assert(before <= snapshot_index); /* the store only advances */
     const size_t known = (size_t)(snapshot_index - before);
     struct row_write *writes = NULL;

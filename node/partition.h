@@ -37,6 +37,7 @@ struct reading {
     struct buffer body;
     uint64_t round;
     uint64_t index;   /* what must be applied, and seen by a query */
+    bool is_settled;  /* the window has nothing that the query would see */
     uint64_t token;   /* of its query job */
     struct id128 run; /* RESULT: the run it waits for */
 };

@@ -89,16 +89,17 @@ enum { WINDOW_BYTES_MAX = 4 << 20 };
 
 static bool can_query(const struct partition *partition, const struct reading *reading)
 {
-    return partition->flushed_index >= reading->index ||
+    return reading->is_settled || partition->flushed_index >= reading->index ||
            partition->window_bytes <= WINDOW_BYTES_MAX;
 }
 
-/* The entries that the store does not have, up to index. False: no memory. */
-static bool hold_window(struct partition *partition, struct job *job, uint64_t index)
+/* The entries that the store does not have, as far as the query sees. False: no memory. */
+static bool hold_window(struct partition *partition, struct job *job, const struct reading *reading)
 {
     const uint64_t flushed = partition->flushed_index;
-    const size_t count = index > flushed ? (size_t)(index - flushed) : 0;
-    job->query.index = index;
+    const bool is_enough = reading->is_settled || reading->index <= flushed;
+    const size_t count = is_enough ? 0 : (size_t)(reading->index - flushed);
+    job->query.index = reading->index;
     job->query.hash_seed = partition->replica->seed[1];
     job->query.payloads = arena_array(&job->arena, count, sizeof(struct payload *));
     if (job->query.payloads == NULL && count > 0)
@@ -117,7 +118,7 @@ static bool submit_query(struct partition *partition, struct reading *reading)
     if (job == NULL)
         return false;
     job->query.body = arena_copy(&job->arena, body);
-    if (job->query.body.size != body.size || !hold_window(partition, job, reading->index)) {
+    if (job->query.body.size != body.size || !hold_window(partition, job, reading)) {
         job_free(job);
         return false;
     }
@@ -162,6 +163,15 @@ static struct reading *take_by_token(struct partition *partition, uint64_t token
 }
 
 /* ---- answering ---- */
+
+/* The run that the query is about stands in the store as it stands in memory: its rows change only
+ * together with its header, which was got or missed. Behind an id that was missed may be any run.
+ */
+static bool is_run_settled(const struct partition *partition, const struct memory_reader *reader)
+{
+    return reader->missing_count > 0 && reader->missing[0].table != TABLE_WORKFLOW &&
+           reader->newest_index <= partition->flushed_index;
+}
 
 static bool wants_snapshot(enum request_kind kind)
 {
@@ -251,6 +261,7 @@ static size_t answer_from_memory(struct partition *partition, struct reading *re
     enum pawl_error error =
         wf_query(partition->engine, &view, reading->kind, buffer_bytes(&reading->body),
                  &replica->scratch, &answer, &run, &diag);
+    reading->is_settled = error == PAWL_E_NOT_LOADED && is_run_settled(partition, &reader);
     if (error == PAWL_E_NOT_LOADED)
         go_to_snapshot(partition, reading, index);
     else if (error == PAWL_E_NOT_READY && reading->kind == REQUEST_RESULT)
@@ -290,6 +301,7 @@ void reads_queried(struct partition *partition, struct job *job)
     struct reading *reading = take_by_token(partition, job->query.token);
     const bool is_open = job->error == PAWL_E_NOT_READY;
     if (reading != NULL && is_open && reading->kind == REQUEST_RESULT) {
+        reading->is_settled = false;
         if (may_have_closed(partition, job->query.run, job->query.index))
             go_to_snapshot(partition, reading, partition->applied_index);
         else

@@ -61,6 +61,7 @@ struct memory_reader {
     struct arena *arena; /* holds missing and its keys */
     struct memory_missing *missing;
     size_t missing_count, missing_capacity;
+    uint64_t newest_index; /* of the rows got; what is missed is as old as the store */
 };
 struct view memory_view(struct memory_reader *reader);
 

@@ -45,6 +45,8 @@ static enum pawl_error view_get(void *self, enum row_table table, struct bytes k
         row == NULL ? NULL : memory_version_at(memory, row, reader->level);
     if (version != NULL) {
         row_used(memory, row);
+        if (version->index > reader->newest_index)
+            reader->newest_index = version->index;
         if (version->is_deleted)
             return PAWL_E_NOT_FOUND;
         *value_out = memory_version_value(version);

@@ -266,11 +266,39 @@ static void report_latency(const struct scale *scale, const char *what, enum pac
            what, scale->options.pace, l.count, l.p50_ms, l.p99_ms, l.max_ms);
 }
 
+static void read_servers_us(const struct options *options, uint64_t us_out[SERVERS_MAX])
+{
+    for (size_t i = 0; i < options->load.pid_count; i++)
+        us_out[i] = load_process_us(options->load.pids[i]);
+}
+
+static void report_paced_cpu(const struct scale *scale, const uint64_t begin_us[SERVERS_MAX],
+                             const uint64_t end_us[SERVERS_MAX])
+{
+    const struct options *options = &scale->options;
+    const double steps =
+        (double)(paced_latency(scale->paced, PACED_WORKFLOW).count * STEPS_PER_WORKFLOW);
+    double total_us = 0, most_us = 0;
+    for (size_t i = 0; i < options->load.pid_count; i++) {
+        const double us = (double)(end_us[i] - begin_us[i]) / steps;
+        total_us += us;
+        most_us = us > most_us ? us : most_us;
+    }
+    printf(options->is_json ? "{\"paced_workers\":%u,\"cpu_us_per_step\":{\"leader\":%.1f,"
+                              "\"followers\":%.1f}}\n"
+                            : "served by %u workers, CPU us/step: leader %.1f, followers %.1f\n",
+           options->worker_count, most_us, total_us - most_us);
+}
+
 static void measure_paced(struct scale *scale)
 {
+    uint64_t begin_us[SERVERS_MAX], end_us[SERVERS_MAX];
     if (scale->options.pace == 0)
         return;
+    read_servers_us(&scale->options, begin_us);
     paced_run(scale->paced, scale->options.pace, scale->options.seconds);
+    read_servers_us(&scale->options, end_us);
+    report_paced_cpu(scale, begin_us, end_us);
     report_latency(scale, "start to first hand-out", PACED_HANDOUT);
     report_latency(scale, "workflow", PACED_WORKFLOW);
     report_latency(scale, "show", PACED_SHOW);
@@ -282,8 +310,7 @@ static void measure_idle(const struct scale *scale)
     const struct options *options = &scale->options;
     uint64_t begin_us[SERVERS_MAX];
     sleep(2); /* flushes of what came before */
-    for (size_t i = 0; i < options->load.pid_count; i++)
-        begin_us[i] = load_process_us(options->load.pids[i]);
+    read_servers_us(options, begin_us);
     sleep(IDLE_S);
     for (size_t i = 0; i < options->load.pid_count; i++) {
         const uint64_t us = load_process_us(options->load.pids[i]) - begin_us[i];
