@@ -8,11 +8,23 @@
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size; /* bytes of memory */
-    size_t used;
     alignas(max_align_t) uint8_t memory[];
 };
 
-static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
+static size_t limit_of(const struct arena *arena)
+{
+    return arena->limit != 0 ? arena->limit : ARENA_BYTES_MAX;
+}
+
+/* The whole newest chunk is free, as far as the limit allows. */
+static void newest_begin(struct arena *arena)
+{
+    const size_t left = limit_of(arena) - arena->used, size = arena->chunks->size;
+    arena->at = arena->chunks->memory;
+    arena->end = arena->at + (size < left ? size : left);
+}
+
+static bool chunk_add(struct arena *arena, size_t size)
 {
     enum { CHUNK_BYTES_MIN = 4096 };
     size_t wanted = arena->chunks != NULL ? arena->chunks->size * 2 : CHUNK_BYTES_MIN;
@@ -22,37 +34,27 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t size)
         wanted = size;
     struct arena_chunk *chunk = malloc(sizeof *chunk + wanted);
     if (chunk == NULL)
-        return NULL;
+        return false;
     *chunk = (struct arena_chunk){.next = arena->chunks, .size = wanted};
     arena->chunks = chunk;
-    return chunk;
+    newest_begin(arena);
+    return true;
 }
 
-void *arena_room(struct arena *arena, size_t size)
+void *arena_room_slowly(struct arena *arena, size_t size)
 {
-    const size_t align = alignof(max_align_t);
-    const size_t limit = arena->limit != 0 ? arena->limit : ARENA_BYTES_MAX;
-    if (size > limit)
+    const size_t left = limit_of(arena) - arena->used;
+    if (size > left)
         return NULL;
-    size = (size + align - 1) / align * align;
-    if (arena->used + size > limit)
+    size = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+    if (size > left)
         return NULL;
-    struct arena_chunk *chunk = arena->chunks;
-    if (chunk == NULL || chunk->size - chunk->used < size)
-        chunk = chunk_new(arena, size);
-    if (chunk == NULL)
+    if ((arena->chunks == NULL || size > (size_t)(arena->end - arena->at)) &&
+        !chunk_add(arena, size))
         return NULL;
-    void *at = chunk->memory + chunk->used;
-    chunk->used += size;
+    void *at = arena->at;
+    arena->at += size;
     arena->used += size;
-    return at;
-}
-
-void *arena_alloc(struct arena *arena, size_t size)
-{
-    void *at = arena_room(arena, size);
-    if (at != NULL)
-        memset(at, 0, size);
     return at;
 }
 
@@ -96,12 +98,13 @@ void arena_reset(struct arena *arena)
         else
             free(chunk);
     }
-    if (kept != NULL) {
-        kept->next = NULL;
-        kept->used = 0;
-    }
     arena->chunks = kept;
     arena->used = 0;
+    arena->at = arena->end = NULL;
+    if (kept != NULL) {
+        kept->next = NULL;
+        newest_begin(arena);
+    }
 }
 
 void arena_done(struct arena *arena)
@@ -109,4 +112,5 @@ void arena_done(struct arena *arena)
     arena_reset(arena);
     free(arena->chunks);
     arena->chunks = NULL;
+    arena->at = arena->end = NULL;
 }

@@ -9,20 +9,43 @@
 #ifndef PAWL_PROTO_ARENA_H
 #define PAWL_PROTO_ARENA_H
 
+#include <stdalign.h>
+
 #include "proto/bytes.h"
 
 struct arena_chunk;
 
+/* A zeroed one is empty. */
 struct arena {
     struct arena_chunk *chunks; /* newest first */
     size_t used;                /* bytes given out since the last reset, alignment included */
     size_t limit;               /* bytes; 0: ARENA_BYTES_MAX of limits.h */
+    uint8_t *at, *end;          /* free, in the newest chunk and within the limit */
 };
 
-/* A zeroed struct arena is an empty arena. */
-void *arena_alloc(struct arena *arena, size_t size);
-/* The same, of any content: for what is written whole at once. */
-void *arena_room(struct arena *arena, size_t size);
+enum { ARENA_ALIGNMENT = alignof(max_align_t) };
+
+/* Inside arena_room: from a new chunk. */
+void *arena_room_slowly(struct arena *arena, size_t size);
+
+/* Memory of any content, for what is written whole at once. */
+static inline void *arena_room(struct arena *arena, size_t size)
+{
+    const size_t whole = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+    if (whole == 0 || whole > (size_t)(arena->end - arena->at))
+        return arena_room_slowly(arena, size);
+    void *at = arena->at;
+    arena->at += whole;
+    arena->used += whole;
+    return at;
+}
+
+static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *at = arena_room(arena, size);
+    return at != NULL ? memset(at, 0, size) : NULL;
+}
+
 /* A copy of data in the arena; data NULL when there is no memory (and size was not 0). */
 struct bytes arena_copy(struct arena *arena, struct bytes bytes);
 /* A NUL-terminated copy; NULL when there is no memory. */

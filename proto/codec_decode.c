@@ -48,8 +48,9 @@ static enum pawl_error unsigned_take_wide(struct decoder *decoder, const struct 
 }
 
 /* max: one of a type's, so what one byte says is never above it. */
-static inline enum pawl_error unsigned_take(struct decoder *decoder, const struct field *field,
-                                            uint64_t max, uint64_t *number_out)
+static ALWAYS_INLINE enum pawl_error unsigned_take(struct decoder *decoder,
+                                                   const struct field *field, uint64_t max,
+                                                   uint64_t *number_out)
 {
     if (decoder->cursor.at == decoder->cursor.end || *decoder->cursor.at >= 0x80)
         return unsigned_take_wide(decoder, field, max, number_out);
@@ -126,6 +127,14 @@ static enum pawl_error value_decode(struct decoder *decoder, const struct field 
 static enum pawl_error id_decode(struct decoder *decoder, const struct field *field,
                                  struct id128 *out)
 {
+    static const uint8_t usual_head[] = {0xc4, sizeof out->byte};
+    const uint8_t *at = decoder->cursor.at;
+    if ((size_t)(decoder->cursor.end - at) >= sizeof usual_head + sizeof out->byte &&
+        memcmp(at, usual_head, sizeof usual_head) == 0) {
+        memcpy(out->byte, at + sizeof usual_head, sizeof out->byte);
+        decoder->cursor.at += sizeof usual_head + sizeof out->byte;
+        return PAWL_OK;
+    }
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_BINARY, "expected an id", &head));
     if (head.bytes.size != sizeof out->byte)
@@ -137,7 +146,8 @@ static enum pawl_error id_decode(struct decoder *decoder, const struct field *fi
 static enum pawl_error message_decode(struct decoder *decoder, const struct schema *schema,
                                       uint8_t *message);
 
-static enum pawl_error element_decode(struct decoder *decoder, const struct field *field, void *at)
+static ALWAYS_INLINE enum pawl_error element_decode(struct decoder *decoder,
+                                                    const struct field *field, void *at)
 {
     switch ((enum field_kind)field->kind) {
     case FIELD_BOOL:
@@ -164,16 +174,8 @@ static enum pawl_error element_decode(struct decoder *decoder, const struct fiel
     return PAWL_E_INTERNAL;
 }
 
-/* What a field consists of in the struct: one element, or those of its list. */
-struct elements {
-    uint8_t *at;
-    size_t count;
-    size_t element_bytes;
-};
-
-/* The head of the list at `at`, and zeroed room for its elements. */
-static enum pawl_error list_take(struct decoder *decoder, const struct field *field, void *at,
-                                 struct elements *elements_out)
+static enum pawl_error list_decode(struct decoder *decoder, const struct field *field,
+                                   struct list *list)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_ARRAY, "expected a list", &head));
@@ -185,58 +187,33 @@ static enum pawl_error list_take(struct decoder *decoder, const struct field *fi
     uint8_t *elements = arena_array(decoder->arena, head.count, element_bytes);
     if (elements == NULL)
         return fail(decoder, field, PAWL_E_NO_MEMORY, "no memory for the list");
-    *(struct list *)at = (struct list){elements, head.count};
-    *elements_out = (struct elements){elements, head.count, element_bytes};
+    for (uint32_t i = 0; i < head.count; i++)
+        TRY(element_decode(decoder, field, elements + i * element_bytes));
+    *list = (struct list){elements, head.count};
     return PAWL_OK;
 }
 
-static enum pawl_error field_decode(struct decoder *decoder, const struct field *field,
-                                    uint8_t *message)
-{
-    struct elements elements = {.at = message + field->offset, .count = 1};
-    if (field->is_list) {
-        elements.count = 0;
-        TRY(list_take(decoder, field, message + field->offset, &elements));
-    }
-    for (; elements.count > 0; elements.count--, elements.at += elements.element_bytes)
-        TRY(element_decode(decoder, field, elements.at));
-    return PAWL_OK;
-}
-
-/* Where the decoder is among the fields of a schema: each that it has passed was seen, or was not
+/* Where the decoder is among the fields of a schema. Each that it has passed was seen, or was not
  * needed, or is missing so far. A bit stands for a field, by its place in the schema. */
 struct progress {
-    const struct field *field;
+    const struct field *field, *end;
     uint64_t bit; /* of field */
     uint64_t seen, missing;
 };
 
-static inline void progress_move(struct progress *progress, const struct field *end, uint64_t key)
+static ALWAYS_INLINE void progress_pass(struct progress *progress)
 {
-    for (; progress->field != end && progress->field->key < key; progress->field++) {
-        progress->missing |= progress->field->is_required ? progress->bit : 0;
-        progress->bit <<= 1;
-    }
-}
-
-/* The field with this key, NULL: the schema knows none. Begins again when keys are out of order. */
-static inline const struct field *progress_find(struct progress *progress,
-                                                const struct schema *schema, uint64_t key)
-{
-    const struct field *end = schema->fields + schema->field_count;
-    if (progress->field > schema->fields && progress->field[-1].key >= key) {
-        progress->field = schema->fields;
-        progress->bit = 1;
-    }
-    progress_move(progress, end, key);
-    return progress->field != end && progress->field->key == key ? progress->field : NULL;
+    progress->missing |= progress->field->is_required ? progress->bit : 0;
+    progress->bit <<= 1;
+    progress->field++;
 }
 
 static enum pawl_error required_check(const struct decoder *decoder, const struct schema *schema,
-                                      struct progress *progress)
+                                      struct progress progress)
 {
-    progress_move(progress, schema->fields + schema->field_count, UINT64_MAX);
-    const uint64_t missing = progress->missing & ~progress->seen;
+    while (progress.field != progress.end)
+        progress_pass(&progress);
+    const uint64_t missing = progress.missing & ~progress.seen;
     if (missing == 0)
         return PAWL_OK;
     size_t first = 0;
@@ -248,22 +225,32 @@ static enum pawl_error required_check(const struct decoder *decoder, const struc
 static enum pawl_error fields_decode(struct decoder *decoder, const struct schema *schema,
                                      uint32_t pair_count, uint8_t *message)
 {
-    struct progress progress = {.field = schema->fields, .bit = 1};
-    for (uint32_t i = 0; i < pair_count; i++) {
+    const struct field *const fields = schema->fields;
+    struct progress progress = {.field = fields, .end = fields + schema->field_count, .bit = 1};
+    for (; pair_count > 0; pair_count--) {
         uint64_t key;
         TRY(unsigned_take(decoder, NULL, UINT64_MAX, &key));
-        const struct field *field = progress_find(&progress, schema, key);
-        if (field == NULL) {
+        if (progress.field > fields && progress.field[-1].key >= key) { /* out of order */
+            progress.field = fields;
+            progress.bit = 1;
+        }
+        while (progress.field != progress.end && progress.field->key < key)
+            progress_pass(&progress);
+        const struct field *field = progress.field;
+        if (field == progress.end || field->key != key) {
             if (value_skip(&decoder->cursor) != PAWL_OK)
                 return fail(decoder, NULL, PAWL_E_INVALID, "cut short");
             continue;
         }
         if ((progress.seen & progress.bit) != 0)
             return fail(decoder, field, PAWL_E_INVALID, "given twice");
-        TRY(field_decode(decoder, field, message));
         progress.seen |= progress.bit;
+        if (field->is_list)
+            TRY(list_decode(decoder, field, (void *)(message + field->offset)));
+        else
+            TRY(element_decode(decoder, field, message + field->offset));
     }
-    return required_check(decoder, schema, &progress);
+    return required_check(decoder, schema, progress);
 }
 
 static enum pawl_error message_decode(struct decoder *decoder, const struct schema *schema,

@@ -100,7 +100,7 @@ static inline uint8_t *run_go_on(struct buffer *out, uint8_t *at)
 /* --- elements and fields --- */
 
 /* The head of an element, or the whole of one that has a fixed shape. */
-static inline uint8_t *head_put(const struct field *field, const void *value, uint8_t *at)
+static ALWAYS_INLINE uint8_t *head_put(const struct field *field, const void *value, uint8_t *at)
 {
     switch ((enum field_kind)field->kind) {
     case FIELD_BOOL:
@@ -158,8 +158,8 @@ static void list_encode(const struct field *field, const struct list *list, unsi
 }
 
 /* A key and its value behind `at`; the place behind them, NULL: failed. */
-static inline uint8_t *field_encode(const struct field *field, const uint8_t *message,
-                                    unsigned depth, uint8_t *at, struct buffer *out)
+static ALWAYS_INLINE uint8_t *field_encode(const struct field *field, const uint8_t *message,
+                                           unsigned depth, uint8_t *at, struct buffer *out)
 {
     const uint8_t *value = message + field->offset;
     at = run_go_on(out, at);
@@ -182,41 +182,43 @@ static inline uint8_t *field_encode(const struct field *field, const uint8_t *me
 
 /* --- messages --- */
 
-/* A bit for each field that is written, by its place in the schema. */
-static inline uint64_t fields_present(const struct schema *schema, const uint8_t *message,
-                                      uint32_t *count_out)
+/* The map's head at `head`, where one byte is left for it: the number of fields is known only now.
+ * A longer head moves what follows it. */
+static inline void message_head_put(struct buffer *out, size_t head, uint32_t count)
 {
-    uint64_t present = 0;
-    uint32_t count = 0;
-    for (size_t i = 0; i < schema->field_count; i++) {
-        const struct field *field = &schema->fields[i];
-        if (!field->is_required && field_is_zero(field, message))
-            continue;
-        present |= (uint64_t)1 << i;
-        count++;
+    uint8_t packed[PACK_AT_BYTES_MAX];
+    const size_t more = (size_t)(pack_at_map(packed, count) - packed) - 1;
+    if (more > 0) {
+        if (buffer_extend(out, more) == NULL)
+            return;
+        uint8_t *rest = out->data + head + 1;
+        memmove(rest + more, rest, out->size - more - head - 1);
+        memcpy(rest, packed + 1, more);
     }
-    *count_out = count;
-    return present;
+    out->data[head] = packed[0];
 }
 
 static void message_encode(const struct schema *schema, const uint8_t *message, unsigned depth,
                            struct buffer *out)
 {
-    uint32_t count;
-    assert(schema->field_count <= SCHEMA_FIELDS_MAX);
+    const struct field *const end = schema->fields + schema->field_count;
+    uint32_t count = 0;
     out->is_failed |= depth == MESSAGE_DEPTH_MAX;
     uint8_t *at = run_begin(out);
+    const size_t head = out->size;
     if (at == NULL)
         return;
-    uint64_t present = fields_present(schema, message, &count);
-    at = pack_at_map(at, count);
-    for (const struct field *field = schema->fields; present != 0; field++, present >>= 1) {
-        if ((present & 1) != 0)
-            at = field_encode(field, message, depth, at, out);
+    at++;
+    for (const struct field *field = schema->fields; field != end; field++) {
+        if (!field->is_required && field_is_zero(field, message))
+            continue;
+        at = field_encode(field, message, depth, at, out);
         if (at == NULL)
             return;
+        count++;
     }
     run_end(out, at);
+    message_head_put(out, head, count);
 }
 
 void codec_encode(const struct schema *schema, const void *message, struct buffer *out)

@@ -8,6 +8,9 @@
 /* Bytes of one element of the field's kind in memory. */
 size_t field_element_bytes(const struct field *field);
 
+/* For what stands in a loop over the fields and once more in one over a list. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* Its elements are written whole by their head: no bytes and no fields of their own follow. */
 static inline bool field_is_fixed(const struct field *field)
 {
