@@ -195,21 +195,6 @@ void memory_commit(struct memory *memory, uint64_t index)
     memory->committed = index;
 }
 
-void memory_drop_head(struct memory *memory)
-{
-    struct memory_version *version;
-    while ((version = memory_dirty_last(memory)) != NULL && version->index > memory->committed) {
-        struct memory_row *row = version->row;
-        memory_dirty_take_last(memory);
-        memory_version_remove(memory, version);
-        if (row->newest == NULL)
-            memory_row_forget(memory, row);
-        else
-            memory_row_settle(memory, row);
-    }
-    evict(memory, memory->use_count);
-}
-
 /* The version is in the store, and it is the row's newest there. A deleted row is a copy worth
  * keeping only where nothing else could tell that it is absent and it is often asked for. */
 static void version_became_clean(struct memory *memory, struct memory_version *version)

@@ -73,9 +73,6 @@ MUST_USE enum pawl_error memory_write(struct memory *memory, uint64_t index,
                                       const struct row_write *writes, size_t write_count);
 /* Versions up to index are committed: window. */
 void memory_commit(struct memory *memory, uint64_t index);
-/* Remove every version above the committed index. */
-void memory_drop_head(struct memory *memory);
-
 /* The store now has everything up to index: those versions become clean copies. */
 void memory_flushed(struct memory *memory, uint64_t index);
 

@@ -257,12 +257,6 @@ void memory_dirty_take_first(struct memory *memory)
     memory->dirty.count--;
 }
 
-void memory_dirty_take_last(struct memory *memory)
-{
-    assert(memory->dirty.count > 0);
-    memory->dirty.count--;
-}
-
 static void version_put_on_top(struct memory_row *row, struct memory_version *version)
 {
     version->older = row->newest;

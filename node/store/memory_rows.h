@@ -49,8 +49,8 @@ struct memory_row {
     uint8_t key[]; /* then the nest */
 };
 
-/* The versions of window and head, ascending by index: pushed at the end, flushed from the front,
- * dropped from the end. */
+/* The versions of window and head, ascending by index: pushed at the end, flushed from the front.
+ */
 struct dirty_queue {
     struct memory_version **slots;
     size_t capacity; /* a power of two, or 0 */
@@ -145,9 +145,8 @@ bool memory_version_put_under(struct memory *memory, struct memory_row *row, boo
                               struct bytes value);
 /* Remove one version, which must not be dirty; the row may be left without any. */
 void memory_version_remove(struct memory *memory, struct memory_version *version);
-/* Take the oldest dirty version, or the newest, out of the queue. */
+/* Take the oldest dirty version out of the queue. */
 void memory_dirty_take_first(struct memory *memory);
-void memory_dirty_take_last(struct memory *memory);
 /* Give the memory of a row with all its versions back, nothing else. */
 void memory_row_release(struct memory *memory, struct memory_row *row);
 

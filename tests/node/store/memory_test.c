@@ -146,7 +146,7 @@ static void test_memory_get_in_new_store_is_absent_in_old_one_not_loaded(void **
     done(&fixture);
 }
 
-static void test_memory_head_is_seen_at_head_until_commit_or_drop(void **state)
+static void test_memory_head_is_seen_at_head_only_until_it_is_committed(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -159,23 +159,9 @@ static void test_memory_head_is_seen_at_head_until_commit_or_drop(void **state)
     EXPECT(&fixture, MEMORY_COMMITTED, "a", "one");
     put(&fixture, 3, "a", NULL);
     EXPECT(&fixture, MEMORY_HEAD, "a", "absent");
-    memory_drop_head(fixture.memory);
-    EXPECT_BOTH(&fixture, "a", "one");
-    put(&fixture, 2, "a", "another two");
-    EXPECT(&fixture, MEMORY_HEAD, "a", "another two");
-    done(&fixture);
-}
-
-static void test_memory_drop_head_forgets_what_only_the_head_knew(void **state)
-{
-    (void)state;
-    struct fixture fixture;
-    open_with(&fixture, BIG, 10);
-    put(&fixture, 11, "a", "new");
-    EXPECT(&fixture, MEMORY_COMMITTED, "a", "not loaded");
-    memory_drop_head(fixture.memory);
-    EXPECT_BOTH(&fixture, "a", "not loaded");
-    assert_int_equal(memory_figures(fixture.memory).row_count, 0);
+    EXPECT(&fixture, MEMORY_COMMITTED, "a", "one");
+    memory_commit(fixture.memory, 3);
+    EXPECT_BOTH(&fixture, "a", "absent");
     done(&fixture);
 }
 
@@ -242,10 +228,8 @@ static void test_memory_load_goes_under_the_head_and_not_over_the_window(void **
     EXPECT(&fixture, MEMORY_HEAD, "h", "head");
     EXPECT(&fixture, MEMORY_COMMITTED, "h", "loaded");
     EXPECT(&fixture, MEMORY_HEAD, "x", "absent");
-    memory_drop_head(fixture.memory);
-    EXPECT_BOTH(&fixture, "h", "loaded");
-    EXPECT_BOTH(&fixture, "x", "loaded");
-    assert_string_equal(scan(&fixture, "x", NULL, 8), "xy");
+    EXPECT(&fixture, MEMORY_COMMITTED, "x", "loaded");
+    assert_string_equal(scan(&fixture, "x", NULL, 8), "y");
     done(&fixture);
 }
 
@@ -539,8 +523,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_get_in_new_store_is_absent_in_old_one_not_loaded),
-        cmocka_unit_test(test_memory_head_is_seen_at_head_until_commit_or_drop),
-        cmocka_unit_test(test_memory_drop_head_forgets_what_only_the_head_knew),
+        cmocka_unit_test(test_memory_head_is_seen_at_head_only_until_it_is_committed),
         cmocka_unit_test(test_memory_two_writes_of_a_key_in_one_entry_leave_the_second),
         cmocka_unit_test(test_memory_write_that_cannot_be_is_invalid),
         cmocka_unit_test(test_memory_deleted_row_stays_known_after_its_flush),
