@@ -6,11 +6,13 @@
  *
  * The cluster is filled in stages: a thousand finished instances, then a hundredth, a tenth and the
  * whole of what was asked for. At each stage the same load as that of `steps` is measured beside
- * them. At the end: latencies at a fixed pace, with the workers serving the steps, and what the
- * nodes cost when nothing happens. pids and data are those of the servers, in the same order.
+ * them. At the end: latencies at a fixed pace, with the workers serving the steps, what the nodes
+ * cost when nothing happens, and how fast the steps that waited go to a worker that comes for them.
+ * pids and data are those of the servers, in the same order.
  */
 #include <ftw.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ enum {
     STAGE_COUNT = 4,
     FIRST_STAGE = 1000,
     IDLE_S = 10,
+    DRAIN_LOOK_US = 100000,
 };
 
 static const char *const definitions[FILL_COUNT] = {
@@ -323,6 +326,80 @@ static void measure_idle(const struct scale *scale)
     }
 }
 
+/* ---- the steps that waited ---- */
+
+struct drain {
+    pthread_mutex_t mutex;
+    uint64_t acknowledged;
+};
+
+static enum pawl_task_state drain_handle(struct pawl_task *task, void *user)
+{
+    size_t size;
+    (void)user;
+    const void *input = pawl_task_input_msgpack(task, &size);
+    if (pawl_task_complete_msgpack(task, input, size, NULL) != PAWL_OK)
+        load_die("a step cannot be completed", pawl_task_type(task));
+    return PAWL_TASK_DONE;
+}
+
+static void drain_acknowledged(const struct pawl_task *task, enum pawl_error error, void *user)
+{
+    struct drain *drain = user;
+    (void)task;
+    pthread_mutex_lock(&drain->mutex);
+    drain->acknowledged += error == PAWL_OK;
+    pthread_mutex_unlock(&drain->mutex);
+}
+
+static struct pawl_worker *open_drain(struct pawl *pawl, struct drain *drain, unsigned concurrency)
+{
+    struct pawl_diag diag = {0};
+    struct pawl_worker *worker;
+    const struct pawl_worker_options options = {
+        .size = sizeof options, .concurrency = concurrency, .is_inline = true};
+    if (pawl_worker_new(pawl, &options, &worker, &diag) != PAWL_OK ||
+        pawl_worker_handle(worker, "nobody.serves", drain_handle, drain, &diag) != PAWL_OK)
+        load_die("cannot work", diag.text);
+    pawl_worker_on_acknowledged(worker, drain_acknowledged, drain);
+    if (pawl_worker_start(worker, &diag) != PAWL_OK)
+        load_die("cannot work", diag.text);
+    return worker;
+}
+
+/* A worker comes for the steps that have waited all the time; their rows are in the store only. */
+static void measure_drain(struct scale *scale)
+{
+    const struct options *options = &scale->options;
+    struct drain drain = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    uint64_t begin_us[SERVERS_MAX], end_us[SERVERS_MAX], all_us = 0, before = 0;
+    if (options->wanted[READY] == 0)
+        return;
+    read_servers_us(options, begin_us);
+    const uint64_t begin = load_now_us();
+    struct pawl_worker *worker = open_drain(scale->pawl, &drain, options->load.concurrency);
+    while (load_now_us() - begin < (uint64_t)options->seconds * 1000000) {
+        usleep(DRAIN_LOOK_US);
+        pthread_mutex_lock(&drain.mutex);
+        const bool is_over = drain.acknowledged == before && before > 0;
+        before = drain.acknowledged;
+        pthread_mutex_unlock(&drain.mutex);
+        if (is_over)
+            break;
+    }
+    const double seconds = (double)(load_now_us() - begin) / 1e6;
+    read_servers_us(options, end_us);
+    (void)pawl_worker_stop(worker, 10000);
+    pawl_worker_free(worker);
+    for (size_t i = 0; i < options->load.pid_count; i++)
+        all_us += end_us[i] - begin_us[i];
+    printf(options->is_json ? "{\"drained\":%" PRIu64
+                              ",\"steps_per_s\":%.0f,\"cpu_us_per_step\":{\"servers\":%.1f}}\n"
+                            : "%" PRIu64 " steps that had waited, %.0f a second, CPU us/step: all "
+                              "servers %.1f\n",
+           before, (double)before / seconds, (double)all_us / (double)(before > 0 ? before : 1));
+}
+
 /* ---- beginning ---- */
 
 static void read_list(const char *list, const char *out[SERVERS_MAX])
@@ -417,6 +494,7 @@ int main(int argc, char **argv)
     }
     measure_paced(scale);
     measure_idle(scale);
+    measure_drain(scale);
     close_workers(scale);
     paced_free(scale->paced);
     pawl_close(scale->pawl);
