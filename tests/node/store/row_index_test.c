@@ -53,9 +53,10 @@ static void test_row_index_random_adds_and_removes_agree_with_a_list(void **stat
     for (size_t i = 0; i < ROWS; i++) {
         assert_ptr_equal(row_index_find(&index, rows[i]->hash, TABLE_STEP, memory_row_key(rows[i])),
                          is_in[i] ? rows[i] : NULL);
-        free(rows[i]);
     }
     row_index_done(&index);
+    for (size_t i = 0; i < ROWS; i++)
+        free(rows[i]);
 }
 
 int main(void)
