@@ -58,13 +58,6 @@ void *arena_room_slowly(struct arena *arena, size_t size)
     return at;
 }
 
-void *arena_array(struct arena *arena, size_t count, size_t element_size)
-{
-    if (element_size != 0 && count > SIZE_MAX / 2 / element_size)
-        return NULL;
-    return arena_alloc(arena, count * element_size);
-}
-
 struct bytes arena_copy(struct arena *arena, struct bytes bytes)
 {
     if (bytes.size == 0)

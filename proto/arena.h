@@ -55,6 +55,11 @@ void arena_done(struct arena *arena);
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 /* count elements, zeroed; NULL past the limit, also when count * size would overflow. */
-void *arena_array(struct arena *arena, size_t count, size_t element_size);
+static inline void *arena_array(struct arena *arena, size_t count, size_t element_size)
+{
+    if (element_size != 0 && count > SIZE_MAX / 2 / element_size)
+        return NULL;
+    return arena_alloc(arena, count * element_size);
+}
 
 #endif

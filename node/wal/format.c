@@ -133,7 +133,15 @@ void wal_whiten_copy(uint8_t *out, const uint8_t *data, size_t size, uint64_t sa
     le64_put(pattern, salt);
     uint64_t word;
     memcpy(&word, pattern, sizeof word);
-    for (size_t i = 0; i < size; i += 8) {
+    size_t i = 0;
+    for (; size - i >= 32; i += 32) { /* four at once, as vectors take them */
+        uint64_t stored[4];
+        memcpy(stored, data + i, sizeof stored);
+        for (int k = 0; k < 4; k++)
+            stored[k] ^= word;
+        memcpy(out + i, stored, sizeof stored);
+    }
+    for (; i < size; i += 8) {
         uint64_t stored;
         memcpy(&stored, data + i, sizeof stored);
         stored ^= word;
