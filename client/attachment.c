@@ -1,10 +1,8 @@
-/* The leader of the partition, the attachment to it, and the fences that are held.
+/* The leader of the partition, and the attachment to it.
  *
  * Only the newest attachment counts: leaving it makes every answer and hand-out of it void, and
  * what was sent under it waits for the next one.
  */
-#include <assert.h>
-#include <stdlib.h>
 
 #include "client/mutant.h"
 #include "client/state.h"
@@ -13,80 +11,6 @@ enum {
     RETRY_MS_MIN = 20,
     HEARTBEATS_UNHEARD_MAX = 3, /* then the leader is given up */
 };
-
-/* Held fences */
-
-static int compare(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
-static int fence_compare(const struct msg_fence *a, const struct msg_fence *b)
-{
-    int order = compare(a->partition, b->partition);
-    if (order == 0)
-        order = compare(a->term, b->term);
-    if (order == 0)
-        order = compare(a->index, b->index);
-    return order != 0 ? order : compare(a->ordinal, b->ordinal);
-}
-
-/* The place of this fence, or where it would be. */
-static size_t held_place(const struct held *held, const struct msg_fence *fence)
-{
-    size_t begin = 0, end = held->count;
-    while (begin < end) {
-        const size_t middle = begin + (end - begin) / 2;
-        if (fence_compare(&held->fences[middle], fence) < 0)
-            begin = middle + 1;
-        else
-            end = middle;
-    }
-    return begin;
-}
-
-static bool is_at(const struct held *held, size_t place, const struct msg_fence *fence)
-{
-    return place < held->count && fence_compare(&held->fences[place], fence) == 0;
-}
-
-/* False: it is held already, no memory, or more than a session may hold. */
-static bool held_add(struct held *held, const struct msg_fence *fence)
-{
-    const size_t place = held_place(held, fence);
-    if (is_at(held, place, fence) || held->count == SESSION_CREDIT_MAX)
-        return false;
-    if (held->count == held->capacity) {
-        size_t capacity = held->capacity == 0 ? 64 : held->capacity * 2;
-        struct msg_fence *fences = realloc(held->fences, capacity * sizeof *fences);
-        if (fences == NULL)
-            return false;
-        held->fences = fences;
-        held->capacity = capacity;
-    }
-    struct msg_fence *at = &held->fences[place];
-    memmove(at + 1, at, (held->count - place) * sizeof *at);
-    *at = *fence;
-    held->count++;
-    return true;
-}
-
-void held_remove(struct held *held, const struct msg_fence *fence)
-{
-    const size_t place = held_place(held, fence);
-    if (!is_at(held, place, fence))
-        return;
-    held->count--;
-    struct msg_fence *at = &held->fences[place];
-    memmove(at, at + 1, (held->count - place) * sizeof *at);
-}
-
-void held_check(const struct held *held)
-{
-    assert(held->count <= SESSION_CREDIT_MAX);
-    for (size_t i = 1; i < held->count; i++)
-        assert(fence_compare(&held->fences[i - 1], &held->fences[i]) < 0);
-}
 
 /* The leader */
 
@@ -163,7 +87,7 @@ static void attach(struct client_core *core, struct link *link)
         .session = core->session,
         .credit = core->offer.credit,
         .types = {.elements = core->offer.types, .count = core->offer.type_count},
-        .held = {.elements = core->held.fences, .count = core->held.count},
+        .held = {.elements = held_first(&core->held), .count = core->held.count},
     };
     if (CLIENT_MUTANT(HELD_LIST_EMPTY))
         message.held.count = 0;
@@ -334,7 +258,7 @@ void goodbye_send(struct client_core *core)
     const struct msg_goodbye message = {.session = core->session};
     offer->credit = 0;
     offer->type_count = 0;
-    core->held.count = 0;
+    held_clear(&core->held);
     if (core->attachment.state == ATTACHMENT_ASKED) {
         offer->is_goodbye_due = true; /* said once it is attached */
         return;

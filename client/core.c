@@ -56,7 +56,7 @@ void client_free(struct client_core *core)
     outbox_done(&core->outbox);
     arena_done(&core->arena);
     arena_done(&core->offer.arena);
-    free(core->held.fences);
+    held_done(&core->held);
     free(core);
 }
 

@@ -3,13 +3,15 @@
  * core.c        inputs, ticks, the public calls
  * addresses.c   which nodes there are and when each may be dialled again
  * links.c       connections: dialling, greeting, keeping two
- * attachment.c  the leader, attaching, heartbeats, the fences held
+ * attachment.c  the leader, attaching, heartbeats
+ * held.h        the fences held
  * sending.c     requests out, answers in
  */
 #ifndef PAWL_CLIENT_STATE_H
 #define PAWL_CLIENT_STATE_H
 
 #include "client/core.h"
+#include "client/held.h"
 #include "client/outbox.h"
 #include "client/requests.h"
 #include "proto/limits.h"
@@ -67,12 +69,6 @@ struct offer {
     uint32_t credit;
     bool is_changed;     /* since the last attach */
     bool is_goodbye_due; /* to be said as soon as it is attached */
-};
-
-/* In ascending order, which is the order in which they come. */
-struct held {
-    struct msg_fence *fences;
-    size_t count, capacity;
 };
 
 struct client_core {
@@ -159,8 +155,6 @@ void attachment_tick(struct client_core *core);
 uint64_t attachment_deadline(const struct client_core *core);
 void goodbye_send(struct client_core *core);
 MUST_USE enum pawl_error offer_set(struct client_core *core, const struct client_input *input);
-void held_remove(struct held *held, const struct msg_fence *fence);
-void held_check(const struct held *held);
 
 /* sending.c */
 
