@@ -262,6 +262,68 @@ static void test_keys_split_into_what_they_were_made_of(void **state)
     arena_done(&arena);
 }
 
+static struct bytes row_of(struct buffer *buffer, const struct schema *schema, const void *row)
+{
+    buffer_reset(buffer);
+    codec_encode(schema, row, buffer);
+    return buffer_bytes(buffer);
+}
+
+static void test_record_says_once_what_its_events_share(void **state)
+{
+    (void)state;
+    struct arena arena = {.limit = 0};
+    struct buffer buffer = {.limit = 0};
+    struct journal_event events[] = {
+        {.kind = EV_STEP_SCHEDULED,
+         .task = BYTES_LITERAL("/do/0/a"),
+         .type = BYTES_LITERAL("a.a"),
+         .step = 1,
+         .attempt = 2},
+        {.kind = EV_STEP_HANDED_OUT, .is_same = true},
+        {.kind = EV_LEASE_LOST, .is_same = true},
+        {.kind = EV_WORKFLOW_FAULTED},
+    };
+    struct journal_record record = {.run = {{1}}, .time_us = 3, .events = {events, 4}}, read;
+    struct bytes row = row_of(&buffer, &schema_journal_record, &record);
+    assert_int_equal(journal_record_read(row, &arena, &read), PAWL_OK);
+    assert_int_equal(read.events.count, 4);
+    const struct journal_event *event = read.events.elements;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(bytes_equal(event[i].task, events[0].task));
+        assert_true(bytes_equal(event[i].type, events[0].type));
+        assert_int_equal(event[i].step, 1);
+        assert_int_equal(event[i].attempt, 2);
+    }
+    assert_int_equal(event[3].step, 0);
+    row.size--;
+    assert_int_equal(journal_record_read(row, &arena, &read), PAWL_E_CORRUPT);
+    buffer_done(&buffer);
+    arena_done(&arena);
+}
+
+static void test_header_without_a_workflow_id_has_that_of_its_request(void **state)
+{
+    (void)state;
+    struct arena arena = {.limit = 0};
+    struct buffer buffer = {.limit = 0};
+    struct instance named = {.request = {{0xab, 1}}, .workflow_id = BYTES_LITERAL("w1")}, read;
+    struct instance unnamed = {.request = {{0xab, 1}}};
+    struct bytes row = row_of(&buffer, &schema_instance, &named);
+    assert_int_equal(instance_read(row, &arena, &read), PAWL_OK);
+    assert_false(read.is_unnamed);
+    assert_true(bytes_equal(read.workflow_id, named.workflow_id));
+    row = row_of(&buffer, &schema_instance, &unnamed);
+    assert_int_equal(instance_read(row, &arena, &read), PAWL_OK);
+    assert_true(read.is_unnamed);
+    assert_true(
+        bytes_equal(read.workflow_id, BYTES_LITERAL("ab010000-0000-0000-0000-000000000000")));
+    row.size--;
+    assert_int_equal(instance_read(row, &arena, &read), PAWL_E_CORRUPT);
+    buffer_done(&buffer);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +337,8 @@ int main(void)
         cmocka_unit_test(test_standard_problems_know_their_status),
         cmocka_unit_test(test_schemas_of_rows_are_sound),
         cmocka_unit_test(test_keys_split_into_what_they_were_made_of),
+        cmocka_unit_test(test_record_says_once_what_its_events_share),
+        cmocka_unit_test(test_header_without_a_workflow_id_has_that_of_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
