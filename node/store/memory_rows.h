@@ -32,14 +32,16 @@ struct memory_version {
     uint8_t value[];
 };
 
+/* What a search reads stands together at the end, beside the key. */
 struct memory_row {
-    uint64_t hash;                  /* of its place */
-    uint64_t prefix;                /* row_prefix of its key */
     struct memory_row *used_before; /* used longer ago */
     struct memory_row *used_after;
-    uint64_t used; /* when, by use_count */
-    struct memory_version *newest, *oldest;
+    uint64_t used;   /* when, by use_count */
+    uint64_t prefix; /* row_prefix of its key */
+    uint64_t hash;   /* of its place */
+    struct memory_version *oldest;
     size_t bytes; /* the row with its nest, its other versions and its places in the indexes */
+    struct memory_version *newest;
     uint32_t nest_value_bytes; /* room for a value in the nest */
     uint16_t key_size;
     uint8_t table;
