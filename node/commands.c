@@ -338,11 +338,27 @@ static void wait_remove(struct partition *partition, struct waiting *waiting)
     waiting_remove(&partition->waiting, waiting);
 }
 
+/* A load of what reader misses: one that is under way, when that is the same single row. 0: no
+ * memory. */
+static uint64_t find_load(struct partition *partition, const struct memory_reader *reader)
+{
+    const struct memory_missing *row = &reader->missing[0];
+    if (reader->missing_count > 1 || row->is_range)
+        return submit_load(partition, reader);
+    uint64_t token = waiting_row_load(&partition->waiting, row->table, row->begin);
+    if (token != 0)
+        return token;
+    token = submit_load(partition, reader);
+    if (token != 0)
+        waiting_note_row(&partition->waiting, token, row->table, row->begin);
+    return token;
+}
+
 /* It waits for the rows that reader misses. */
 static void wait_for_rows(struct partition *partition, struct waiting *waiting,
                           const struct memory_reader *reader)
 {
-    const uint64_t token = submit_load(partition, reader);
+    const uint64_t token = find_load(partition, reader);
     if (token != 0 && waiting_set_load(&partition->waiting, waiting, token))
         return;
     give_up(partition, &waiting->command, waiting->origin, PAWL_E_NO_MEMORY);

@@ -113,12 +113,49 @@ bool waiting_has_run(const struct waiting_list *list, struct id128 run)
     return !id128_is_none(run) && id_map_get(&list->runs, run) != NULL;
 }
 
+/* ---- loads ---- */
+
+static struct waiting *first_of_load(const struct waiting_list *list, uint64_t token)
+{
+    return id_map_get(&list->loads, id_of_number(token));
+}
+
 bool waiting_set_load(struct waiting_list *list, struct waiting *waiting, uint64_t token)
 {
-    if (!id_map_put(&list->loads, id_of_number(token), waiting))
+    struct waiting *first = first_of_load(list, token);
+    if (first == NULL && !id_map_put(&list->loads, id_of_number(token), waiting))
         return false;
+    if (first == NULL)
+        first = waiting;
+    else
+        first->load_last->load_next = waiting;
+    first->load_last = waiting;
+    waiting->load_next = NULL;
     waiting->load = token;
     return true;
+}
+
+void waiting_note_row(struct waiting_list *list, uint64_t token, enum row_table table,
+                      struct bytes key)
+{
+    struct row_load *load = &list->row_loads[list->row_load_count++ % ROW_LOADS_KEPT];
+    assert(key.size <= sizeof load->key);
+    load->token = token;
+    load->table = table;
+    load->key_size = key.size;
+    memcpy(load->key, key.data, key.size);
+}
+
+uint64_t waiting_row_load(const struct waiting_list *list, enum row_table table, struct bytes key)
+{
+    for (size_t i = 0; i < ROW_LOADS_KEPT; i++) {
+        const struct row_load *load = &list->row_loads[i];
+        if (load->token != 0 && load->table == table &&
+            bytes_equal(bytes_of(load->key, load->key_size), key) &&
+            first_of_load(list, load->token) != NULL)
+            return load->token;
+    }
+    return 0;
 }
 
 /* ---- waking and going ---- */
@@ -140,12 +177,14 @@ void waiting_postpone(struct waiting_list *list, struct waiting *waiting)
 
 bool waiting_wake(struct waiting_list *list, uint64_t token)
 {
-    struct waiting *waiting = id_map_get(&list->loads, id_of_number(token));
+    struct waiting *waiting = first_of_load(list, token);
     if (waiting == NULL)
         return false;
     id_map_remove(&list->loads, id_of_number(token));
-    waiting->load = 0;
-    awake(list, waiting);
+    for (; waiting != NULL; waiting = waiting->load_next) {
+        waiting->load = 0;
+        awake(list, waiting);
+    }
     return true;
 }
 
@@ -181,21 +220,37 @@ void waiting_remove(struct waiting_list *list, struct waiting *waiting)
     waiting_free(waiting);
 }
 
+/* How many wait for the load that this one is the first to wait for; 0: it is not. */
+static size_t count_of_load(const struct waiting_list *list, const struct waiting *first)
+{
+    size_t count = 0;
+    if (first->load == 0 || first_of_load(list, first->load) != first)
+        return 0;
+    for (const struct waiting *w = first; w != NULL; w = w->load_next) {
+        assert(w->load == first->load);
+        assert(w->load_next != NULL || first->load_last == w);
+        count++;
+    }
+    return count;
+}
+
 void waiting_check(const struct waiting_list *list)
 {
-    size_t count = 0, timer_count = 0, bytes = 0, loading_count = 0;
+    size_t count = 0, timer_count = 0, bytes = 0, loading_count = 0, load_count = 0;
     for (const struct waiting *w = list->first; w != NULL; w = w->next) {
+        const size_t together = count_of_load(list, w);
         count++;
         bytes += weight(w);
         timer_count += w->command.kind == CMD_TIMER_FIRE;
         loading_count += w->load != 0;
+        loading_count -= together;
+        load_count += together > 0;
         assert(w->next == NULL ? list->last == w : w->next->previous == w);
-        assert(w->load == 0 || id_map_get(&list->loads, id_of_number(w->load)) == w);
         assert(w->behind == NULL || id128_equal(w->behind->run, w->run));
         assert(id128_is_none(w->run) || id_map_get(&list->runs, w->run) != NULL);
     }
     for (const struct waiting *w = list->awake_first; w != NULL; w = w->awake_next)
         assert(w->load == 0 && (w->awake_next != NULL || list->awake_last == w));
-    assert(count == list->count && bytes == list->bytes);
-    assert(timer_count == list->timer_count && loading_count == list->loads.count);
+    assert(count == list->count && bytes == list->bytes && timer_count == list->timer_count);
+    assert(loading_count == 0 && load_count == list->loads.count);
 }

@@ -114,15 +114,25 @@ static void row_evict(struct memory *memory, struct memory_row *row)
     ranges_bound(memory, table);
 }
 
-/* Down to the bound, oldest use first; what was used after this stays. */
+/* Down to the bound, oldest use first; what was used after this stays. A flush may bring more at
+ * once than all that is kept: rows that were read are spared once, up to half of the bound, so that
+ * they do not give way to rows that nobody may ask for. */
 static void evict(struct memory *memory, uint64_t used)
 {
-    while (memory->clean_bytes > memory->options.clean_bytes_max && memory->used_oldest != NULL &&
+    const size_t bytes_max = memory->options.clean_bytes_max;
+    size_t spared_bytes = 0;
+    while (memory->clean_bytes > bytes_max && memory->used_oldest != NULL &&
            memory->used_oldest->used <= used) {
-        const struct memory_row *next = memory->used_oldest->used_after;
-        if (next != NULL)
-            __builtin_prefetch(next->used_after);
-        row_evict(memory, memory->used_oldest);
+        struct memory_row *row = memory->used_oldest;
+        if (row->used_after != NULL)
+            __builtin_prefetch(row->used_after->used_after);
+        if (row->was_read && spared_bytes + row->bytes <= bytes_max / 2) {
+            spared_bytes += row->bytes;
+            row->was_read = false;
+            memory_row_touch(memory, row);
+        } else {
+            row_evict(memory, row);
+        }
     }
 }
 

@@ -48,6 +48,7 @@ struct memory_row {
     bool is_clean;
     bool is_listed;
     bool is_nest_taken;
+    bool was_read; /* since it came, or was spared last; see memory.c, evict */
     uint8_t key[]; /* then the nest */
 };
 

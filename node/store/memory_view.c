@@ -31,8 +31,10 @@ static enum pawl_error miss(struct memory_reader *reader, const struct memory_mi
 
 static void row_used(struct memory *memory, struct memory_row *row)
 {
-    if (row->is_clean)
-        memory_row_touch(memory, row);
+    if (!row->is_clean)
+        return;
+    row->was_read = true;
+    memory_row_touch(memory, row);
 }
 
 static enum pawl_error view_get(void *self, enum row_table table, struct bytes key,

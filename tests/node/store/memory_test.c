@@ -375,7 +375,6 @@ static void test_memory_eviction_is_by_use_and_never_touches_what_was_just_loade
     assert_int_equal(load_key(&fixture, 10, "a", true), PAWL_OK);
     assert_int_equal(load_key(&fixture, 10, "b", true), PAWL_OK);
     assert_int_equal(load_key(&fixture, 10, "c", true), PAWL_OK);
-    EXPECT_BOTH(&fixture, "a", "loaded");
     assert_true(memory_figures(fixture.memory).clean_bytes <= 800);
     assert_int_equal(load(&fixture, 10, "k", NULL, "klmnopqrstuvwxyz"), PAWL_OK);
     assert_true(memory_figures(fixture.memory).clean_bytes > 800);
@@ -386,6 +385,26 @@ static void test_memory_eviction_is_by_use_and_never_touches_what_was_just_loade
     EXPECT_BOTH(&fixture, "s", "not loaded");
     memory_flushed(fixture.memory, 10);
     assert_true(memory_figures(fixture.memory).clean_bytes <= 800);
+    done(&fixture);
+}
+
+static void test_memory_row_that_is_read_survives_a_flush_that_fills_memory(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_with(&fixture, 800, 0);
+    put_flushed(&fixture, 1, "a", "value");
+    put_flushed(&fixture, 2, "b", "value");
+    EXPECT_BOTH(&fixture, "a", "value");
+    uint64_t index = 2;
+    for (char key = 'c'; key <= 'z'; key++)
+        put(&fixture, ++index, (char[]){key, 0}, "value");
+    memory_commit(fixture.memory, index);
+    memory_flushed(fixture.memory, index);
+    assert_true(memory_figures(fixture.memory).clean_bytes <= 800);
+    EXPECT(&fixture, MEMORY_HEAD, "b", "not loaded");
+    EXPECT(&fixture, MEMORY_HEAD, "c", "not loaded");
+    EXPECT_BOTH(&fixture, "a", "value");
     done(&fixture);
 }
 
@@ -537,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_memory_load_older_than_a_deletion_in_a_lost_range_is_stale),
         cmocka_unit_test(test_memory_load_older_than_an_evicted_tombstone_is_stale),
         cmocka_unit_test(test_memory_eviction_is_by_use_and_never_touches_what_was_just_loaded),
+        cmocka_unit_test(test_memory_row_that_is_read_survives_a_flush_that_fills_memory),
         cmocka_unit_test(test_memory_eviction_of_the_last_row_keeps_the_absences_after_it),
         cmocka_unit_test(test_memory_eviction_of_rising_keys_keeps_one_range_to_the_end),
         cmocka_unit_test(test_memory_keeps_nothing_of_the_journal),
