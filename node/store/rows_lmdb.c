@@ -596,7 +596,7 @@ static enum pawl_error env_open(struct rows_lmdb *store, const char *path, struc
     if (code == 0)
         code = mdb_env_set_maxdbs(store->env, database_count);
     if (code == 0)
-        code = mdb_env_open(store->env, path, MDB_NOTLS, 0600);
+        code = mdb_env_open(store->env, path, MDB_NOTLS | MDB_NOMEMINIT, 0600);
     if (code != 0)
         return fail(store, code, path, diag);
     (void)rows_lmdb_clear_readers(store);
