@@ -8,7 +8,7 @@
 #include "node/wal/mutant.h"
 #include "proto/limits.h"
 
-enum { PREPARE_BYTES_MIN = 256 << 10, PREPARE_BLOCK_BYTES = 4096 };
+enum { PREPARE_BYTES_MIN = 64 << 10, PREPARE_BLOCK_BYTES = 4096 };
 
 /* --- opening --- */
 
@@ -495,12 +495,12 @@ enum pawl_error wal_prepare(struct wal *wal, struct pawl_diag *diag)
 {
     if (wal->is_failed)
         return diag_fail(diag, PAWL_E_IO, "an earlier write of the log failed");
-    if (wal_segments_spares(&wal->segments) >= wal->options.spare_segments)
-        return PAWL_OK;
     uint64_t slice = 2 * wal->prepare_bytes / PREPARE_BLOCK_BYTES * PREPARE_BLOCK_BYTES;
     if (slice < PREPARE_BYTES_MIN)
         slice = PREPARE_BYTES_MIN;
-    wal->prepare_bytes = 0;
+    wal->prepare_bytes = 0; /* also while nothing is missing: a slice is for one group */
+    if (wal_segments_spares(&wal->segments) >= wal->options.spare_segments)
+        return PAWL_OK;
     enum pawl_error outcome = wal_segments_prepare(&wal->segments, slice, diag);
     wal->is_failed = outcome == PAWL_E_IO;
     return outcome;

@@ -553,7 +553,7 @@ static void test_wal_prepare_on_a_full_disk_is_no_harm(void **state)
 static void test_wal_prepare_of_large_segments_takes_several_calls(void **state)
 {
     (void)state;
-    enum { LARGE_BYTES = 1 << 20, SLICES = 4 };
+    enum { LARGE_BYTES = 1 << 20, SLICES = 16 };
     world_close(&world);
     world.options.segment_bytes = LARGE_BYTES;
     must(world_open(&world));
@@ -581,6 +581,27 @@ static void test_wal_prepare_of_large_segments_takes_several_calls(void **state)
     for (int call = 1; call <= SLICES; call++)
         must(wal_prepare(world.wal, &world.diag));
     assert_int_equal(wal_figures(world.wal).spare_count, 1);
+    reopen();
+}
+
+/* However much was written while nothing was missing, no group then waits for a whole segment. */
+static void test_wal_prepare_after_long_quiet_takes_one_slice(void **state)
+{
+    (void)state;
+    enum { LARGE_BYTES = 1 << 20, SMALL_BYTES = 32 << 10 };
+    world_close(&world);
+    world.options.segment_bytes = LARGE_BYTES;
+    must(world_open(&world));
+    while (wal_figures(world.wal).spare_count == 0)
+        must(wal_prepare(world.wal, &world.diag));
+    while (wal_figures(world.wal).spare_count > 0) {
+        entries(0, 1, SMALL_BYTES);
+        must(world_sync(&world));
+        if (wal_figures(world.wal).spare_count > 0)
+            must(wal_prepare(world.wal, &world.diag));
+    }
+    must(wal_prepare(world.wal, &world.diag));
+    assert_int_equal(wal_figures(world.wal).spare_count, 0);
     reopen();
 }
 
@@ -798,6 +819,7 @@ int main(void)
         TEST(test_wal_prepare_keeps_spares_and_reuses_segments),
         TEST(test_wal_prepare_on_a_full_disk_is_no_harm),
         TEST(test_wal_prepare_of_large_segments_takes_several_calls),
+        TEST(test_wal_prepare_after_long_quiet_takes_one_slice),
         TEST(test_wal_full_disk_uses_spares_then_refuses_then_recovers),
         TEST(test_wal_refused_group_is_undone_whole),
         TEST(test_wal_torn_tail_is_cut_off_and_counted),
