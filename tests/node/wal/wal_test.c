@@ -592,6 +592,8 @@ static void test_wal_prepare_after_long_quiet_takes_one_slice(void **state)
     world_close(&world);
     world.options.segment_bytes = LARGE_BYTES;
     must(world_open(&world));
+    entries(0, 1, SMALL_BYTES); /* into the first large one */
+    must(world_sync(&world));
     while (wal_figures(world.wal).spare_count == 0)
         must(wal_prepare(world.wal, &world.diag));
     while (wal_figures(world.wal).spare_count > 0) {
