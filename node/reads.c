@@ -9,7 +9,7 @@
 #include "node/partition.h"
 
 /* Answers of one turn; the rest waits for the next, so that heartbeats leave in time. */
-enum { ANSWER_BYTES_PER_TURN = 2 << 20, ANSWER_BYTES_MIN = 512 };
+enum { ANSWER_BYTES_PER_TURN = 256 << 10, ANSWER_BYTES_MIN = 512 };
 
 static const struct bytes none = {NULL, 0};
 
