@@ -1,8 +1,8 @@
 /* Puts per second into an etcd cluster, for comparison: gRPC in as few lines and as little CPU as
- * HTTP/2 allows. C puts of unique keys with 256-byte values are in flight, over at most eight
- * connections to one node, which should be the leader.
+ * HTTP/2 allows. C puts of unique keys are in flight, with values of 256 bytes or as many as
+ * --payload says, over at most eight connections to one node, which should be the leader.
  *
- *   etcd_puts --port PORT --pids P,P,P [--concurrency C] [--seconds S]
+ *   etcd_puts --port PORT --pids P,P,P [--concurrency C] [--seconds S] [--payload BYTES]
  *
  * pids are those of the servers, for their CPU time. A second of warm-up is not counted. Prints one
  * line of JSON. A put that fails ends the process.
@@ -29,9 +29,9 @@ enum {
     CONCURRENCY_MAX = 4096,
     LATENCIES_MAX = 1 << 22,
     KEY_BYTES = 12,
-    VALUE_BYTES = 256,
     PREFIX_BYTES = 5, /* of a gRPC message: compression, size */
-    BODY_BYTES = PREFIX_BYTES + 2 + KEY_BYTES + 3 + VALUE_BYTES,
+    VARINT_BYTES = 3, /* of a value's size, always */
+    BODY_BYTES_MAX = PREFIX_BYTES + 2 + KEY_BYTES + 1 + VARINT_BYTES + PAYLOAD_MAX,
     READ_BYTES = 1 << 16,
     WARM_UP_US = 1000 * 1000,
 };
@@ -53,8 +53,8 @@ struct connection {
 
 struct put { /* one of the C, over and over */
     struct connection *connection;
-    uint8_t body[BODY_BYTES];
-    size_t sent_bytes;
+    uint8_t body[BODY_BYTES_MAX];
+    size_t body_bytes, sent_bytes;
     uint64_t begin_us;
     bool is_good;
 };
@@ -73,35 +73,47 @@ struct run {
 
 /* ---- one put ---- */
 
-static void body_fill(struct put *put, uint64_t number)
+/* Written with as many bytes as the largest needs, which protobuf allows. */
+static void varint_put(uint8_t *at, size_t number)
 {
-    char key[KEY_BYTES + 8];
+    for (size_t i = 0; i < VARINT_BYTES; i++)
+        at[i] = (uint8_t)((number >> 7 * i & 0x7f) | (i + 1 < VARINT_BYTES ? 0x80 : 0));
+}
+
+/* Everything but the key. */
+static void body_fill(struct put *put, size_t value_bytes)
+{
     uint8_t *at = put->body;
+    put->body_bytes = BODY_BYTES_MAX - PAYLOAD_MAX + value_bytes;
     *at++ = 0;
-    be32_put(at, BODY_BYTES - PREFIX_BYTES);
+    be32_put(at, (uint32_t)(put->body_bytes - PREFIX_BYTES));
     at += 4;
     *at++ = 1 << 3 | 2; /* field 1, bytes */
     *at++ = KEY_BYTES;
-    snprintf(key, sizeof key, "%0*llx", KEY_BYTES, (unsigned long long)number & 0xffffffffffff);
-    memcpy(at, key, KEY_BYTES);
     at += KEY_BYTES;
     *at++ = 2 << 3 | 2;
-    *at++ = (VALUE_BYTES & 0x7f) | 0x80;
-    *at++ = VALUE_BYTES >> 7;
-    memset(at, 'v', VALUE_BYTES);
+    varint_put(at, value_bytes);
+    memset(at + VARINT_BYTES, 'v', value_bytes);
+}
+
+static void key_write(struct put *put, uint64_t number)
+{
+    char key[KEY_BYTES + 8];
+    snprintf(key, sizeof key, "%0*llx", KEY_BYTES, (unsigned long long)number & 0xffffffffffff);
+    memcpy(put->body + PREFIX_BYTES + 2, key, KEY_BYTES);
 }
 
 static ssize_t body_read(nghttp2_session *session, int32_t stream, uint8_t *out, size_t size,
                          uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     struct put *put = source->ptr;
-    const size_t rest = BODY_BYTES - put->sent_bytes, count = rest < size ? rest : size;
+    const size_t rest = put->body_bytes - put->sent_bytes, count = rest < size ? rest : size;
     (void)session;
     (void)stream;
     (void)user;
     memcpy(out, put->body + put->sent_bytes, count);
     put->sent_bytes += count;
-    if (put->sent_bytes == BODY_BYTES)
+    if (put->sent_bytes == put->body_bytes)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)count;
 }
@@ -129,7 +141,7 @@ static void put_begin(struct run *run, struct put *put)
         header("te", "trailers"),
     };
     const nghttp2_data_provider provider = {.source = {.ptr = put}, .read_callback = body_read};
-    body_fill(put, ++run->begun_count);
+    key_write(put, ++run->begun_count);
     put->sent_bytes = 0;
     put->is_good = false;
     put->begin_us = load_now_us();
@@ -285,7 +297,7 @@ static void report(struct run *run, const struct sample *begin, const struct sam
 
 static struct options read_options(int argc, char **argv)
 {
-    struct options options = {.load = {.concurrency = 64}, .seconds = 4};
+    struct options options = {.load = {.concurrency = 64, .payload_bytes = 256}, .seconds = 4};
     for (int i = 1; i < argc; i++) {
         if (i + 1 == argc)
             load_die("an option lacks its value", argv[i]);
@@ -297,11 +309,13 @@ static struct options read_options(int argc, char **argv)
             options.load.concurrency = (unsigned)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seconds") == 0)
             options.seconds = (unsigned)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--payload") == 0)
+            options.load.payload_bytes = (unsigned)strtoul(argv[++i], NULL, 10);
         else
             load_die("unknown option", argv[i]);
     }
     if (options.port == 0 || options.seconds == 0 || options.load.concurrency == 0 ||
-        options.load.concurrency > CONCURRENCY_MAX)
+        options.load.concurrency > CONCURRENCY_MAX || options.load.payload_bytes > PAYLOAD_MAX)
         load_die("an option is missing or out of range", "");
     return options;
 }
@@ -319,6 +333,7 @@ static void open_all(struct run *run)
         connection_open(run, &run->connections[i]);
     for (size_t i = 0; i < concurrency; i++) {
         run->puts[i].connection = &run->connections[i % run->connection_count];
+        body_fill(&run->puts[i], run->options.load.payload_bytes);
         put_begin(run, &run->puts[i]);
     }
 }

@@ -1,9 +1,11 @@
-/* The floor under every figure of pawl: three processes that only agree on 512-byte records. A
- * preallocated log each, append, fdatasync, two of three; no terms, no state, no store.
+/* The floor under every figure of pawl: three processes that only agree on records. A preallocated
+ * log each, append, fdatasync, two of three; no terms, no state, no store.
  *
  *   floor --batched   the submitters live in the leader
  *   floor --client    a fourth process submits over nng streams, one frame a record
+ *         [--payload BYTES] [--concurrency C] [--seconds S] [--directory DIR] [--port P] [--json]
  *
+ * A record is the payload in whole blocks of a disk: 512 bytes without --payload.
  * The processes are forked before anything of nng exists, since its threads do not survive a fork.
  */
 #include <errno.h>
@@ -20,10 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/limits.h"
 #include "wire/wire.h"
 
 enum {
-    RECORD_BYTES = 512,
+    BLOCK_BYTES = 512,
+    RECORD_BYTES_MAX = 65536,
     LOG_BYTES = 64 << 20,
     CONCURRENCY_MAX = 4096,
     LATENCIES_MAX = 1 << 23,
@@ -37,6 +41,7 @@ enum {
 struct options {
     bool is_client;
     unsigned concurrency, seconds, base_port;
+    size_t record_bytes;
     const char *directory;
     bool is_json;
 };
@@ -101,6 +106,18 @@ static void wait_for(struct wire *wire, int timeout_ms)
     (void)poll(&fd, 1, timeout_ms);
 }
 
+/* All records may travel in one frame, and two such frames may wait. */
+static struct wire *wire_open(const struct options *options)
+{
+    struct wire *wire;
+    struct pawl_diag diag = {0};
+    const size_t frame_bytes_max = FRAME_BYTES_MAX + options->concurrency * options->record_bytes;
+    const struct wire_options wire_options = {.frame_bytes_max = frame_bytes_max,
+                                              .output_bytes_max = 2 * frame_bytes_max};
+    must(wire_new(&wire_options, &wire, &diag), &diag);
+    return wire;
+}
+
 static void address_of(const struct options *options, int number, char out[32])
 {
     snprintf(out, 32, "127.0.0.1:%u", options->base_port + (unsigned)number);
@@ -108,14 +125,12 @@ static void address_of(const struct options *options, int number, char out[32])
 
 static _Noreturn void follower(const struct options *options, int number)
 {
-    struct wire *wire;
     struct pawl_diag diag = {0};
-    const struct wire_options wire_options = {0};
     struct log log = {0};
     char address[32];
     log_open(&log, options->directory, number);
     address_of(options, number, address);
-    must(wire_new(&wire_options, &wire, &diag), &diag);
+    struct wire *wire = wire_open(options);
     must(wire_listen(wire, address, 0, NULL, &diag), &diag);
     for (;;) {
         const struct wire_event *events;
@@ -191,14 +206,14 @@ static void hand_out_group(struct leader *leader)
 {
     if (leader->waiting_count == 0)
         return;
-    static const uint8_t record[RECORD_BYTES] = {1};
+    static const uint8_t record[RECORD_BYTES_MAX] = {1};
     uint8_t head[8];
     buffer_reset(&leader->group);
     be64_put(head, leader->last + leader->waiting_count);
     buffer_append(&leader->group, head, sizeof head);
     for (size_t i = 0; i < leader->waiting_count; i++) {
         leader->ring[++leader->last % (2 * CONCURRENCY_MAX)] = leader->waiting[i];
-        buffer_append(&leader->group, record, sizeof record);
+        buffer_append(&leader->group, record, leader->options->record_bytes);
     }
     leader->waiting_count = 0;
     for (int i = 0; i < 2; i++)
@@ -268,11 +283,9 @@ static void leader_turn(struct leader *leader)
 
 static void connect_followers(struct leader *leader)
 {
-    struct pawl_diag diag = {0};
-    const struct wire_options wire_options = {0};
     const struct wire_event *events;
     int connected = 0;
-    must(wire_new(&wire_options, &leader->wire, &diag), &diag);
+    leader->wire = wire_open(leader->options);
     for (int i = 0; i < 2; i++) {
         char address[32];
         address_of(leader->options, i + 1, address);
@@ -355,30 +368,27 @@ static void run_batched(const struct options *options)
     report(options, leader->latencies, leader->latency_count, end_us - leader->count_from_us);
 }
 
-static void submit(struct wire *wire, uint64_t connection, uint64_t tag)
+static void submit(struct wire *wire, uint64_t connection, uint64_t tag, size_t record_bytes)
 {
-    uint8_t body[8 + RECORD_BYTES] = {0};
+    static uint8_t body[8 + RECORD_BYTES_MAX];
     be64_put(body, tag);
-    (void)wire_send(wire, connection, FRAME_SUBMIT, bytes_of(body, sizeof body));
+    (void)wire_send(wire, connection, FRAME_SUBMIT, bytes_of(body, 8 + record_bytes));
 }
 
 static void run_client(const struct options *options)
 {
-    struct wire *wire;
-    struct pawl_diag diag = {0};
-    const struct wire_options wire_options = {0};
     uint64_t *latencies = malloc(LATENCIES_MAX * sizeof *latencies);
     uint64_t begins[CONCURRENCY_MAX];
     size_t latency_count = 0;
     char address[32];
-    must(wire_new(&wire_options, &wire, &diag), &diag);
+    struct wire *wire = wire_open(options);
     address_of(options, 0, address);
     const uint64_t connection = wire_dial(wire, bytes_string(address), 0, 2000);
     const uint64_t from_us = now_us() + 1000000;
     const uint64_t end_us = from_us + (uint64_t)options->seconds * 1000000;
     for (unsigned i = 0; i < options->concurrency; i++) {
         begins[i] = now_us();
-        submit(wire, connection, i);
+        submit(wire, connection, i, options->record_bytes);
     }
     wire_flush(wire);
     while (now_us() < end_us) {
@@ -394,7 +404,7 @@ static void run_client(const struct options *options)
             if (at_us >= from_us && latency_count < LATENCIES_MAX)
                 latencies[latency_count++] = at_us - begins[tag];
             begins[tag] = at_us;
-            submit(wire, connection, tag);
+            submit(wire, connection, tag, options->record_bytes);
         }
         wire_flush(wire);
     }
@@ -438,10 +448,18 @@ static void wait_until_listening(const struct options *options, int number)
     die("nothing listens");
 }
 
+static size_t in_blocks(size_t bytes)
+{
+    return (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
 static struct options read_options(int argc, char **argv)
 {
-    struct options options = {
-        .concurrency = 64, .seconds = 4, .directory = ".", .base_port = 21000};
+    struct options options = {.concurrency = 64,
+                              .seconds = 4,
+                              .record_bytes = BLOCK_BYTES,
+                              .directory = ".",
+                              .base_port = 21000};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--client") == 0)
             options.is_client = true;
@@ -451,6 +469,8 @@ static struct options read_options(int argc, char **argv)
             options.concurrency = (unsigned)atoi(argv[++i]);
         else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
             options.seconds = (unsigned)atoi(argv[++i]);
+        else if (strcmp(argv[i], "--payload") == 0 && i + 1 < argc)
+            options.record_bytes = in_blocks((size_t)strtoul(argv[++i], NULL, 10));
         else if (strcmp(argv[i], "--directory") == 0 && i + 1 < argc)
             options.directory = argv[++i];
         else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
@@ -460,8 +480,12 @@ static struct options read_options(int argc, char **argv)
             exit(2);
         }
     }
-    if (options.concurrency == 0 || options.concurrency > CONCURRENCY_MAX || options.seconds == 0)
+    if (options.concurrency == 0 || options.concurrency > CONCURRENCY_MAX || options.seconds == 0 ||
+        options.record_bytes == 0 || options.record_bytes > RECORD_BYTES_MAX ||
+        options.concurrency * options.record_bytes > LOG_BYTES) {
+        fprintf(stderr, "floor: an option is out of range\n");
         exit(2);
+    }
     return options;
 }
 

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "client/pawl.h"
+#include "tests/bench/crew.h"
 
 enum { LATENCIES_MAX = 1 << 22 };
 
@@ -22,7 +21,7 @@ static const char definition[] =
 struct load {
     struct load_options options;
     struct pawl *pawl;
-    struct pawl_worker *worker;
+    struct crew *crew;
     char *input;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -56,7 +55,7 @@ _Noreturn void load_die(const char *what, const char *detail)
 
 /* ---- work ---- */
 
-static enum pawl_task_state handle(struct pawl_task *task, void *user)
+enum pawl_task_state load_complete(struct pawl_task *task, void *user)
 {
     size_t size;
     (void)user;
@@ -143,28 +142,11 @@ static void start_one(struct load *load)
 
 uint64_t load_process_us(long pid)
 {
-    char path[64], text[1024];
-    unsigned long long user = 0, kernel = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "r");
-    const size_t size = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    text[size] = '\0';
-    const char *after_name = strrchr(text, ')');
-    if (after_name == NULL ||
-        sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-               &kernel) != 2)
-        load_die("a server is gone", path);
-    return (user + kernel) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
-}
-
-static uint64_t own_us(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid((pid_t)pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        load_die("a server is gone", "its CPU time cannot be read");
+    return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
 static uint64_t number_at(const char *json, const char *key)
@@ -175,7 +157,7 @@ static uint64_t number_at(const char *json, const char *key)
 
 struct load_sample load_take_sample(struct load *load)
 {
-    struct load_sample sample = {.client_us = own_us()};
+    struct load_sample sample = {.client_us = load_process_us((long)getpid())};
     struct pawl_answer *answer = NULL;
     if (pawl_status(load->pawl, &answer, NULL) == PAWL_OK) {
         sample.commits = number_at(pawl_answer_json(answer), "\"commitIndex\":");
@@ -230,7 +212,7 @@ static void wait_for_end(struct load *load)
 uint64_t load_end(struct load *load)
 {
     wait_for_end(load);
-    (void)pawl_worker_stop(load->worker, 10000);
+    crew_stop(load->crew);
     const uint64_t wanted = load->ended * STEPS_PER_WORKFLOW;
     return load->open + load->failed + load->refused +
            (wanted > load->acknowledged ? wanted - load->acknowledged : 0);
@@ -259,26 +241,35 @@ static char *make_input(unsigned payload_bytes)
     return input;
 }
 
-static void open_all(struct load *load)
+static void serve(struct pawl_worker *worker, void *user)
 {
     static const char *const types[STEPS_PER_WORKFLOW] = {"bench.a", "bench.b", "bench.c"};
     struct pawl_diag diag = {0};
+    for (int i = 0; i < STEPS_PER_WORKFLOW; i++)
+        if (pawl_worker_handle(worker, types[i], load_complete, user, &diag) != PAWL_OK)
+            load_die("cannot work", diag.text);
+    pawl_worker_on_acknowledged(worker, acknowledged, user);
+}
+
+static void open_all(struct load *load)
+{
+    const struct load_options *given = &load->options;
+    struct pawl_diag diag = {0};
     const struct pawl_options options = {.size = sizeof options,
-                                         .nodes = load->options.nodes,
+                                         .nodes = given->nodes,
                                          .namespace_name = "bench",
                                          .name = "bench-load"};
-    const struct pawl_worker_options worker_options = {
-        .size = sizeof worker_options, .concurrency = load->options.concurrency, .is_inline = true};
     if (pawl_open(&options, &load->pawl, &diag) != PAWL_OK ||
-        pawl_deploy(load->pawl, definition, NULL, &diag) != PAWL_OK ||
-        pawl_worker_new(load->pawl, &worker_options, &load->worker, &diag) != PAWL_OK)
+        pawl_deploy(load->pawl, definition, NULL, &diag) != PAWL_OK)
         load_die("cannot begin", diag.text);
-    for (int i = 0; i < STEPS_PER_WORKFLOW; i++)
-        if (pawl_worker_handle(load->worker, types[i], handle, load, &diag) != PAWL_OK)
-            load_die("cannot work", diag.text);
-    pawl_worker_on_acknowledged(load->worker, acknowledged, load);
-    if (pawl_worker_start(load->worker, &diag) != PAWL_OK)
-        load_die("cannot work", diag.text);
+    const struct crew_options crew = {.nodes = given->nodes,
+                                      .first = load->pawl,
+                                      .worker_count =
+                                          given->worker_count > 0 ? given->worker_count : 1,
+                                      .concurrency = given->concurrency,
+                                      .prepare = serve,
+                                      .user = load};
+    load->crew = crew_open(&crew);
 }
 
 struct load *load_new(const struct load_options *options)
@@ -305,7 +296,7 @@ void load_begin(struct load *load)
 
 void load_free(struct load *load)
 {
-    pawl_worker_free(load->worker);
+    crew_close(load->crew);
     pawl_close(load->pawl);
     pthread_cond_destroy(&load->changed);
     pthread_mutex_destroy(&load->mutex);

@@ -1,6 +1,7 @@
 /* A load for measuring: C three-step workflows are open at once, each started when one before it
- * has ended; the same handle works for all step types, inline. Nothing is ever given up: what was
- * started and did not end well, and every report that was refused, counts as lost.
+ * has ended; the same handle works for all step types, inline, and so do those of further workers.
+ * Nothing is ever given up: what was started and did not end well, and every report that was
+ * refused, counts as lost.
  *
  * Failures of the machine end the process: there is nothing to measure then.
  */
@@ -11,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/pawl.h"
+
 enum { STEPS_PER_WORKFLOW = 3, SERVERS_MAX = 9, PAYLOAD_MAX = 65536 };
 
 struct load_options {
@@ -18,6 +21,7 @@ struct load_options {
     long pids[SERVERS_MAX]; /* of the servers, for their CPU time */
     size_t pid_count;
     unsigned concurrency, payload_bytes;
+    unsigned worker_count; /* 0: one */
     /* Each report that was acknowledged, on the library's thread; NULL: nobody asks. */
     void (*on_acknowledged)(void *user, uint64_t at_us);
     void *user;
@@ -48,8 +52,10 @@ void load_free(struct load *load);
 /* Comma-separated process ids. */
 void load_read_pids(struct load_options *options, const char *list);
 uint64_t load_now_us(void); /* monotonic */
-/* CPU time of a process. */
+/* CPU time of a process, all its threads. */
 uint64_t load_process_us(long pid);
+/* What a worker does with a step: complete it with its input. */
+enum pawl_task_state load_complete(struct pawl_task *task, void *user);
 _Noreturn void load_die(const char *what, const char *detail);
 
 #endif

@@ -54,8 +54,6 @@ static void note(struct paced *paced, enum paced_kind kind, uint64_t due_us)
 
 static enum pawl_task_state handle(struct pawl_task *task, void *user)
 {
-    size_t size;
-    const void *input = pawl_task_input_msgpack(task, &size);
     if (strcmp(pawl_task_type(task), "paced.a") == 0) {
         const char *text = pawl_task_input_json(task);
         const char *at = text != NULL ? strstr(text, "due:") : NULL;
@@ -63,9 +61,7 @@ static enum pawl_task_state handle(struct pawl_task *task, void *user)
             load_die("a step lacks its input", pawl_task_type(task));
         note(user, PACED_HANDOUT, strtoull(at + 4, NULL, 10));
     }
-    if (pawl_task_complete_msgpack(task, input, size, NULL) != PAWL_OK)
-        load_die("a step cannot be completed", pawl_task_type(task));
-    return PAWL_TASK_DONE;
+    return load_complete(task, user);
 }
 
 void paced_serve(struct paced *paced, struct pawl_worker *worker)

@@ -6,9 +6,11 @@
  *
  * The cluster is filled in stages: a thousand finished instances, then a hundredth, a tenth and the
  * whole of what was asked for. At each stage the same load as that of `steps` is measured beside
- * them. At the end: latencies at a fixed pace, with the workers serving the steps, what the nodes
- * cost when nothing happens, and how fast the steps that waited go to a worker that comes for them.
- * pids and data are those of the servers, in the same order.
+ * them, in slices; the figures of a stage are those of the slice whose servers' CPU time is the
+ * median, since a stall of the machine falls on one or two of them. At the end: latencies at a
+ * fixed pace, with the workers serving the steps, what the nodes cost when nothing happens, and how
+ * fast the steps that waited go to a worker that comes for them. pids and data are those of the
+ * servers, in the same order.
  */
 #include <ftw.h>
 #include <inttypes.h>
@@ -19,14 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/bench/crew.h"
 #include "tests/bench/load.h"
 #include "tests/bench/paced.h"
 
 enum { FINISHED, READY, WAITING, FILL_COUNT };
 enum {
-    WORKERS_MAX = 1800,
     STEPS_AT_ONCE = 4096, /* of all workers together */
     STAGE_COUNT = 4,
+    SLICE_COUNT = 5, /* of a stage */
     FIRST_STAGE = 1000,
     IDLE_S = 10,
     DRAIN_LOOK_US = 100000,
@@ -58,10 +61,16 @@ struct server {
     double cpu_percent; /* while nothing happened */
 };
 
+/* CPU time a step, over a part of a stage; the leader is the server that worked most. */
+struct slice {
+    double steps_per_s, servers_us, leader_us, client_us;
+};
+
 struct stage {
     uint64_t held[FILL_COUNT];
-    double starts_per_s; /* while it was filled */
-    double steps_per_s, leader_us, followers_us, client_us, p50_ms, p99_ms;
+    double starts_per_s;              /* while it was filled */
+    struct slice slices[SLICE_COUNT]; /* by the CPU time of the servers, the least first */
+    double p50_ms, p99_ms;            /* of a workflow, in all slices */
     uint64_t lost;
     struct server servers[SERVERS_MAX];
 };
@@ -72,8 +81,7 @@ struct scale {
     struct runs runs;
     struct stage stages[STAGE_COUNT];
     struct paced *paced;
-    struct pawl *handles[WORKERS_MAX];
-    struct pawl_worker *workers[WORKERS_MAX];
+    struct crew *crew;
 };
 
 /* ---- what a server holds ---- */
@@ -158,19 +166,37 @@ static void fill(struct scale *scale, unsigned number)
     stage->starts_per_s = (double)started * 1e6 / (double)(load_now_us() - begin_us + 1);
 }
 
-static void read_cpu(struct stage *stage, const struct load_sample *begin,
-                     const struct load_sample *end, size_t server_count)
+static struct slice slice_of(const struct load_sample *begin, const struct load_sample *end,
+                             size_t server_count)
 {
     const double steps = (double)(end->acknowledged - begin->acknowledged);
-    double total_us = 0;
+    struct slice slice = {.client_us = (double)(end->client_us - begin->client_us) / steps,
+                          .steps_per_s = steps * 1e6 / (double)(end->at_us - begin->at_us)};
     for (size_t i = 0; i < server_count; i++) {
         const double us = (double)(end->server_us[i] - begin->server_us[i]) / steps;
-        total_us += us;
-        stage->leader_us = us > stage->leader_us ? us : stage->leader_us;
+        slice.servers_us += us;
+        slice.leader_us = us > slice.leader_us ? us : slice.leader_us;
     }
-    stage->followers_us = total_us - stage->leader_us;
-    stage->client_us = (double)(end->client_us - begin->client_us) / steps;
-    stage->steps_per_s = steps * 1e6 / (double)(end->at_us - begin->at_us);
+    return slice;
+}
+
+static int slice_compare(const void *a, const void *b)
+{
+    const double x = ((const struct slice *)a)->servers_us;
+    const double y = ((const struct slice *)b)->servers_us;
+    return x < y ? -1 : x > y;
+}
+
+static void measure_slices(const struct options *options, struct load *load, struct stage *stage)
+{
+    struct load_sample begin = load_take_sample(load);
+    for (size_t i = 0; i < SLICE_COUNT; i++) {
+        usleep(options->seconds * (1000000 / SLICE_COUNT));
+        const struct load_sample end = load_take_sample(load);
+        stage->slices[i] = slice_of(&begin, &end, options->load.pid_count);
+        begin = end;
+    }
+    qsort(stage->slices, SLICE_COUNT, sizeof stage->slices[0], slice_compare);
 }
 
 static void measure(struct scale *scale, unsigned number)
@@ -181,43 +207,47 @@ static void measure(struct scale *scale, unsigned number)
     load_begin(load);
     sleep(1);
     load_set_counting(load, true);
-    const struct load_sample begin = load_take_sample(load);
-    sleep(options->seconds);
-    const struct load_sample end = load_take_sample(load);
+    measure_slices(options, load, stage);
     load_set_counting(load, false);
     for (size_t i = 0; i < options->load.pid_count; i++)
         stage->servers[i] = read_server(options, i);
     stage->lost = load_end(load);
     stage->p50_ms = load_percentile_ms(load, 0.5);
     stage->p99_ms = load_percentile_ms(load, 0.99);
-    read_cpu(stage, &begin, &end, options->load.pid_count);
     load_free(load);
 }
 
-static void report_stage(const struct scale *scale, const struct stage *stage)
+static void report_stage_json(const struct scale *scale, const struct stage *stage)
 {
-    if (scale->options.is_json) {
-        printf("{\"instances\":%" PRIu64 ",\"ready\":%" PRIu64 ",\"timers\":%" PRIu64
-               ",\"fill_per_s\":%.0f,\"steps_per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-               "\"cpu_us_per_step\":{\"leader\":%.1f,\"followers\":%.1f,\"client\":%.1f},"
-               "\"lost\":%" PRIu64 ",\"servers\":[",
-               stage->held[FINISHED], stage->held[READY], stage->held[WAITING], stage->starts_per_s,
-               stage->steps_per_s, stage->p50_ms, stage->p99_ms, stage->leader_us,
-               stage->followers_us, stage->client_us, stage->lost);
-        for (size_t i = 0; i < scale->options.load.pid_count; i++)
-            printf("%s{\"rss_kib\":%" PRIu64 ",\"anon_kib\":%" PRIu64 ",\"store_bytes\":%" PRIu64
-                   ",\"log_bytes\":%" PRIu64 "}",
-                   i > 0 ? "," : "", stage->servers[i].rss_kib, stage->servers[i].anon_kib,
-                   stage->servers[i].store_bytes, stage->servers[i].log_bytes);
-        printf("]}\n");
-        return;
-    }
+    const struct slice *median = &stage->slices[SLICE_COUNT / 2];
+    printf("{\"instances\":%" PRIu64 ",\"ready\":%" PRIu64 ",\"timers\":%" PRIu64
+           ",\"fill_per_s\":%.0f,\"steps_per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+           "\"cpu_us_per_step\":{\"servers\":%.1f,\"leader\":%.1f,\"followers\":%.1f,"
+           "\"client\":%.1f,\"servers_least\":%.1f,\"servers_most\":%.1f},"
+           "\"lost\":%" PRIu64 ",\"servers\":[",
+           stage->held[FINISHED], stage->held[READY], stage->held[WAITING], stage->starts_per_s,
+           median->steps_per_s, stage->p50_ms, stage->p99_ms, median->servers_us, median->leader_us,
+           median->servers_us - median->leader_us, median->client_us, stage->slices[0].servers_us,
+           stage->slices[SLICE_COUNT - 1].servers_us, stage->lost);
+    for (size_t i = 0; i < scale->options.load.pid_count; i++)
+        printf("%s{\"rss_kib\":%" PRIu64 ",\"anon_kib\":%" PRIu64 ",\"store_bytes\":%" PRIu64
+               ",\"log_bytes\":%" PRIu64 "}",
+               i > 0 ? "," : "", stage->servers[i].rss_kib, stage->servers[i].anon_kib,
+               stage->servers[i].store_bytes, stage->servers[i].log_bytes);
+    printf("]}\n");
+}
+
+static void report_stage_text(const struct scale *scale, const struct stage *stage)
+{
+    const struct slice *median = &stage->slices[SLICE_COUNT / 2];
     printf("%9" PRIu64 " finished %9" PRIu64 " ready %9" PRIu64 " waiting (filled at %.0f/s): "
            "%.0f steps/s, workflow p50 %.2f p99 %.2f ms, %" PRIu64 " lost\n"
-           "    CPU us/step: leader %.1f, followers %.1f, client %.1f\n",
+           "    CPU us/step: leader %.1f, followers %.1f, client %.1f; all servers %.1f, in %d "
+           "slices %.1f to %.1f\n",
            stage->held[FINISHED], stage->held[READY], stage->held[WAITING], stage->starts_per_s,
-           stage->steps_per_s, stage->p50_ms, stage->p99_ms, stage->lost, stage->leader_us,
-           stage->followers_us, stage->client_us);
+           median->steps_per_s, stage->p50_ms, stage->p99_ms, stage->lost, median->leader_us,
+           median->servers_us - median->leader_us, median->client_us, median->servers_us,
+           SLICE_COUNT, stage->slices[0].servers_us, stage->slices[SLICE_COUNT - 1].servers_us);
     for (size_t i = 0; i < scale->options.load.pid_count; i++)
         printf("    node %zu: RSS %.1f MiB (anonymous %.1f), store %.1f MiB, log %.1f MiB\n", i + 1,
                (double)stage->servers[i].rss_kib / 1024, (double)stage->servers[i].anon_kib / 1024,
@@ -227,36 +257,19 @@ static void report_stage(const struct scale *scale, const struct stage *stage)
 
 /* ---- at a fixed pace, and idle ---- */
 
-static void open_workers(struct scale *scale)
+static void serve(struct pawl_worker *worker, void *user)
 {
-    const struct options *options = &scale->options;
-    const unsigned count = options->worker_count;
-    struct pawl_diag diag = {0};
-    for (unsigned i = 0; i < count; i++) {
-        const struct pawl_options handle = {.size = sizeof handle,
-                                            .nodes = options->load.nodes,
-                                            .namespace_name = "bench",
-                                            .name = "bench-scale"};
-        const struct pawl_worker_options worker = {.size = sizeof worker,
-                                                   .concurrency =
-                                                       (STEPS_AT_ONCE + count - 1) / count,
-                                                   .is_inline = true};
-        if (pawl_open(&handle, &scale->handles[i], &diag) != PAWL_OK ||
-            pawl_worker_new(scale->handles[i], &worker, &scale->workers[i], &diag) != PAWL_OK)
-            load_die("cannot work", diag.text);
-        paced_serve(scale->paced, scale->workers[i]);
-        if (pawl_worker_start(scale->workers[i], &diag) != PAWL_OK)
-            load_die("cannot work", diag.text);
-    }
+    paced_serve(user, worker);
 }
 
-static void close_workers(struct scale *scale)
+static struct crew *open_workers(const struct scale *scale)
 {
-    for (unsigned i = 0; i < scale->options.worker_count; i++) {
-        (void)pawl_worker_stop(scale->workers[i], 10000);
-        pawl_worker_free(scale->workers[i]);
-        pawl_close(scale->handles[i]);
-    }
+    const struct crew_options options = {.nodes = scale->options.load.nodes,
+                                         .worker_count = scale->options.worker_count,
+                                         .concurrency = STEPS_AT_ONCE,
+                                         .prepare = serve,
+                                         .user = scale->paced};
+    return crew_open(&options);
 }
 
 static void report_latency(const struct scale *scale, const char *what, enum paced_kind kind)
@@ -333,16 +346,6 @@ struct drain {
     uint64_t acknowledged;
 };
 
-static enum pawl_task_state drain_handle(struct pawl_task *task, void *user)
-{
-    size_t size;
-    (void)user;
-    const void *input = pawl_task_input_msgpack(task, &size);
-    if (pawl_task_complete_msgpack(task, input, size, NULL) != PAWL_OK)
-        load_die("a step cannot be completed", pawl_task_type(task));
-    return PAWL_TASK_DONE;
-}
-
 static void drain_acknowledged(const struct pawl_task *task, enum pawl_error error, void *user)
 {
     struct drain *drain = user;
@@ -359,7 +362,7 @@ static struct pawl_worker *open_drain(struct pawl *pawl, struct drain *drain, un
     const struct pawl_worker_options options = {
         .size = sizeof options, .concurrency = concurrency, .is_inline = true};
     if (pawl_worker_new(pawl, &options, &worker, &diag) != PAWL_OK ||
-        pawl_worker_handle(worker, "nobody.serves", drain_handle, drain, &diag) != PAWL_OK)
+        pawl_worker_handle(worker, "nobody.serves", load_complete, drain, &diag) != PAWL_OK)
         load_die("cannot work", diag.text);
     pawl_worker_on_acknowledged(worker, drain_acknowledged, drain);
     if (pawl_worker_start(worker, &diag) != PAWL_OK)
@@ -420,7 +423,7 @@ static bool read_number(struct options *options, const char *name, const char *t
         options->wanted[READY] = number;
     else if (strcmp(name, "--timers") == 0)
         options->wanted[WAITING] = number;
-    else if (strcmp(name, "--workers") == 0 && number > 0 && number <= WORKERS_MAX)
+    else if (strcmp(name, "--workers") == 0 && number > 0 && number <= CREW_MAX)
         options->worker_count = (unsigned)number;
     else if (strcmp(name, "--concurrency") == 0)
         options->load.concurrency = (unsigned)number;
@@ -474,7 +477,7 @@ static void begin(struct scale *scale)
         if (pawl_deploy(scale->pawl, definitions[kind], NULL, &diag) != PAWL_OK)
             load_die("cannot deploy", diag.text);
     scale->paced = paced_new(scale->pawl, &scale->runs);
-    open_workers(scale);
+    scale->crew = open_workers(scale);
 }
 
 int main(int argc, char **argv)
@@ -489,13 +492,17 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < STAGE_COUNT; i++) {
         fill(scale, i);
         measure(scale, i);
-        report_stage(scale, &scale->stages[i]);
+        if (scale->options.is_json)
+            report_stage_json(scale, &scale->stages[i]);
+        else
+            report_stage_text(scale, &scale->stages[i]);
         lost += scale->stages[i].lost;
     }
     measure_paced(scale);
     measure_idle(scale);
     measure_drain(scale);
-    close_workers(scale);
+    crew_stop(scale->crew);
+    crew_close(scale->crew);
     paced_free(scale->paced);
     pawl_close(scale->pawl);
     free(scale);

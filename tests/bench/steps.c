@@ -1,9 +1,10 @@
 /* Steps per second, end to end: one load program with libpawl against a running cluster.
  *
- *   steps --nodes LIST --pids P,P,P --concurrency C --seconds S [--payload BYTES]
+ *   steps --nodes LIST --pids P,P,P --concurrency C --seconds S [--payload BYTES] [--workers N]
  *
- * pids are those of the servers, for their CPU time. A second of warm-up is not counted. Prints one
- * line of JSON. Exit status 1: something was lost.
+ * pids are those of the servers, for their CPU time. The steps go to N workers, each on a
+ * connection of its own; the first on that which starts. A second of warm-up is not counted. Prints
+ * one line of JSON. Exit status 1: something was lost.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/bench/crew.h"
 #include "tests/bench/load.h"
 
 struct options {
@@ -58,20 +60,22 @@ static struct figures figures_of(const struct options *options, const struct loa
     return figures;
 }
 
-static void report(const struct figures *f, unsigned concurrency)
+static void report(const struct figures *f, const struct load_options *load)
 {
-    printf("{\"concurrency\":%u,\"steps_per_s\":%.0f,\"workflows_per_s\":%.0f,\"p50_ms\":%.3f,"
+    printf("{\"concurrency\":%u,\"workers\":%u,\"steps_per_s\":%.0f,\"workflows_per_s\":%.0f,\"p50_"
+           "ms\":%.3f,"
            "\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"cpu_us_per_step\":{\"servers\":%.1f,\"leader\":%.1f,"
            "\"followers\":%.1f,\"client\":%.1f},\"syncs_per_s\":%.0f,\"syncs_per_step\":%.4f,"
            "\"commits_per_step\":%.3f,\"lost\":%" PRIu64 "}\n",
-           concurrency, f->steps_per_s, f->workflows_per_s, f->p50_ms, f->p99_ms, f->p999_ms,
-           f->servers_us, f->leader_us, f->followers_us, f->client_us, f->syncs_per_s,
-           f->syncs_per_step, f->commits_per_step, f->lost);
+           load->concurrency, load->worker_count, f->steps_per_s, f->workflows_per_s, f->p50_ms,
+           f->p99_ms, f->p999_ms, f->servers_us, f->leader_us, f->followers_us, f->client_us,
+           f->syncs_per_s, f->syncs_per_step, f->commits_per_step, f->lost);
 }
 
 static struct options read_options(int argc, char **argv)
 {
-    struct options options = {.load = {.concurrency = 64, .payload_bytes = 200}, .seconds = 4};
+    struct options options = {.load = {.concurrency = 64, .payload_bytes = 200, .worker_count = 1},
+                              .seconds = 4};
     for (int i = 1; i < argc; i++) {
         if (i + 1 == argc)
             load_die("an option lacks its value", argv[i]);
@@ -85,11 +89,14 @@ static struct options read_options(int argc, char **argv)
             options.seconds = (unsigned)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--payload") == 0)
             options.load.payload_bytes = (unsigned)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--workers") == 0)
+            options.load.worker_count = (unsigned)strtoul(argv[++i], NULL, 10);
         else
             load_die("unknown option", argv[i]);
     }
     if (options.load.concurrency == 0 || options.seconds == 0 ||
-        options.load.payload_bytes > PAYLOAD_MAX)
+        options.load.payload_bytes > PAYLOAD_MAX || options.load.worker_count == 0 ||
+        options.load.worker_count > CREW_MAX)
         load_die("an option is out of range", "");
     return options;
 }
@@ -110,7 +117,7 @@ int main(int argc, char **argv)
     figures.p50_ms = load_percentile_ms(load, 0.5);
     figures.p99_ms = load_percentile_ms(load, 0.99);
     figures.p999_ms = load_percentile_ms(load, 0.999);
-    report(&figures, options.load.concurrency);
+    report(&figures, &options.load);
     load_free(load);
     return figures.lost == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
