@@ -15,6 +15,7 @@
 #include "node/cluster/bootstrap.h"
 #include "node/cluster/peers.h"
 #include "node/disk_posix.h"
+#include "node/gather.h"
 #include "node/replica.h"
 #include "node/runner.h"
 #include "node/say.h"
@@ -58,6 +59,8 @@ struct daemon {
     bool has_rested;
     size_t client_count; /* connections of clients, up or on their way out */
     struct arrivals arrivals;
+    struct gather gather;
+    uint64_t next_turn_us; /* not before */
     struct buffer_of_inputs {
         struct replica_input *input;
         size_t count, capacity;
@@ -327,11 +330,24 @@ static void take_jobs(struct daemon *daemon)
     }
 }
 
+/* Events of one connection stand together. */
+static uint64_t client_count(const struct wire_event *events, size_t count)
+{
+    uint64_t clients = 0, last = 0;
+    for (size_t i = 0; i < count; i++)
+        if (events[i].kind == WIRE_FRAME && events[i].tag == TAG_CLIENT_LISTENER) {
+            clients += events[i].connection != last;
+            last = events[i].connection;
+        }
+    return clients;
+}
+
 /* Peers and disks first: however many clients there are, the cluster's business does not wait. */
 static void take_events(struct daemon *daemon, uint64_t now_us)
 {
     const struct wire_event *events;
     const size_t count = wire_take(daemon->wire, &events);
+    daemon->next_turn_us = gather_turn(&daemon->gather, now_us, client_count(events, count));
     daemon->inputs.count = 0;
     for (size_t i = 0; i < count; i++)
         if (events[i].tag != TAG_CLIENT_LISTENER)
@@ -436,21 +452,33 @@ static void tune_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
+/* Interrupted or not, the turn looks at everything. */
+static void sleep_for(struct pollfd *fds, nfds_t count, uint64_t wait_us)
+{
+    const struct timespec timeout = {.tv_sec = (time_t)(wait_us / 1000000),
+                                     .tv_nsec = (long)(wait_us % 1000000) * 1000};
+    (void)ppoll(fds, count, &timeout, NULL);
+}
+
+static uint64_t left_us(uint64_t until_us)
+{
+    const uint64_t longest_us = (uint64_t)10 * 1000 * 1000, now_us = monotonic_us(NULL);
+    const uint64_t wait_us = until_us > now_us ? until_us - now_us : 0;
+    return wait_us < longest_us ? wait_us : longest_us;
+}
+
 static void sleep_until(const struct daemon *daemon, uint64_t deadline_us, int stop_fd,
                         bool *must_stop_out)
 {
-    const uint64_t now_us = monotonic_us(NULL);
-    const uint64_t longest_us = (uint64_t)10 * 1000 * 1000;
-    uint64_t wait_us = deadline_us > now_us ? deadline_us - now_us : 0;
-    if (wait_us > longest_us)
-        wait_us = longest_us;
-    const struct timespec timeout = {.tv_sec = (time_t)(wait_us / 1000000),
-                                     .tv_nsec = (long)(wait_us % 1000000) * 1000};
     struct pollfd fds[3] = {
         {.fd = stop_fd, .events = POLLIN},
-        {.fd = wire_fd(daemon->wire), .events = POLLIN},
+        {.events = POLLIN},
         {.fd = daemon->run.runner != NULL ? runner_fd(daemon->run.runner) : -1, .events = POLLIN}};
-    (void)ppoll(fds, 3, &timeout, NULL); /* interrupted or not, the turn looks at everything */
+    const uint64_t gather_us = left_us(daemon->next_turn_us);
+    if (gather_us > 0)
+        sleep_for(fds, 1, gather_us);
+    fds[1].fd = wire_fd(daemon->wire); /* reads what came meanwhile */
+    sleep_for(fds, 3, left_us(deadline_us));
     *must_stop_out = (fds[0].revents & POLLIN) != 0;
 }
 

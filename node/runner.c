@@ -204,12 +204,16 @@ static void *reader_main(void *user)
 
 /* ---- beginning and end ---- */
 
-static bool lane_start(struct runner *runner, struct lane *lane, void *(*body)(void *))
+/* The name is what tools show of the thread. */
+static bool lane_start(struct runner *runner, struct lane *lane, void *(*body)(void *),
+                       const char *name)
 {
     lane->runner = runner;
     pthread_mutex_init(&lane->mutex, NULL);
     pthread_cond_init(&lane->has_jobs, NULL);
     lane->is_started = pthread_create(&lane->thread, NULL, body, lane) == 0;
+    if (lane->is_started)
+        (void)pthread_setname_np(lane->thread, name);
     return lane->is_started;
 }
 
@@ -236,10 +240,10 @@ enum pawl_error runner_new(const struct runner_options *options, struct runner *
     runner->done_fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
     runner->engine = engine_new();
     if (runner->done_fd < 0 || runner->engine == NULL ||
-        !lane_start(runner, &runner->log, log_main) ||
-        !lane_start(runner, &runner->store, store_main) ||
-        !lane_start(runner, &runner->load, reader_main) ||
-        !lane_start(runner, &runner->query, reader_main)) {
+        !lane_start(runner, &runner->log, log_main, "log") ||
+        !lane_start(runner, &runner->store, store_main, "store") ||
+        !lane_start(runner, &runner->load, reader_main, "load") ||
+        !lane_start(runner, &runner->query, reader_main, "query")) {
         runner_free(runner);
         return PAWL_E_NO_MEMORY;
     }
