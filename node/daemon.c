@@ -14,6 +14,7 @@
 #include "node/arrivals.h"
 #include "node/cluster/bootstrap.h"
 #include "node/cluster/peers.h"
+#include "node/descriptors.h"
 #include "node/disk_posix.h"
 #include "node/gather.h"
 #include "node/replica.h"
@@ -58,6 +59,7 @@ struct daemon {
     uint64_t busy_us; /* when the log last grew */
     bool has_rested;
     size_t client_count; /* connections of clients, up or on their way out */
+    size_t client_count_max;
     struct arrivals arrivals;
     struct gather gather;
     uint64_t next_turn_us; /* not before */
@@ -251,7 +253,7 @@ static void count_client(struct daemon *daemon, const struct wire_event *event, 
 {
     if (event->kind == WIRE_ACCEPTED) {
         daemon->client_count++;
-        if (daemon->client_count > CLIENT_CONNECTIONS_MAX ||
+        if (daemon->client_count > daemon->client_count_max ||
             !arrivals_add(&daemon->arrivals, event->connection, now_us))
             wire_close(daemon->wire, event->connection);
         return;
@@ -529,8 +531,8 @@ static enum pawl_error open_all(struct daemon *daemon, struct pawl_diag *diag)
                          "restore identity.json from a copy, or rebuild this node from its peers",
                          daemon->options.data_path);
     TRY(open_sockets(daemon, diag));
-    say(SAY_INFO, "listening", "name=%s peers=%s clients=%s", daemon->options.name,
-        daemon->options.peer_address, daemon->options.client_address);
+    say(SAY_INFO, "listening", "name=%s peers=%s clients=%s clients_max=%zu", daemon->options.name,
+        daemon->options.peer_address, daemon->options.client_address, daemon->client_count_max);
     if (!daemon->is_to_start)
         say(SAY_INFO, "this node has no cluster; it waits for pawl cluster init", "data=%s",
             daemon->options.data_path);
@@ -576,7 +578,9 @@ static void close_all(struct daemon *daemon)
 enum pawl_error daemon_run(const struct daemon_options *options, int stop_fd,
                            struct pawl_diag *diag)
 {
-    struct daemon daemon = {.options = *options};
+    const size_t descriptor_count = descriptors_raise();
+    struct daemon daemon = {.options = *options,
+                            .client_count_max = descriptors_clients_max(descriptor_count)};
     tune_memory();
     if (sodium_init() < 0)
         return diag_fail(diag, PAWL_E_INTERNAL, "the system gives no random numbers");

@@ -1,4 +1,5 @@
 """Strangers and clients who mean harm: nobody else may lose more than a moment, and no node may end."""
+import os
 import resource
 import threading
 import time
@@ -117,6 +118,27 @@ def case_silent_strangers(test):
     _check_unharmed(test, cluster, leader, term)
 
 
+def case_silent_strangers_where_descriptors_are_few(test):
+    """The log goes on into new segments although strangers take every connection that the leader gives."""
+    cluster = test.cluster(3)
+    for node in cluster.nodes:
+        node.words = lambda words=node.words: ['prlimit', '--nofile=1024', *words()]
+    cluster.form()
+    test.pawl_ok('def', 'deploy', test.write('light.yaml', LIGHT))
+    leader = cluster.leader()
+    term = leader.status()['term']
+    held = _at_leader(leader)
+    flood = Flood(leader.client, 1100)
+    wait_until('the port to be full', lambda: flood.opened > flood.count)
+    for i in range(40):
+        held.ask(START, {2: 'light', 4: f'large-{i}', 5: 'x' * 900000})
+    flood.end()
+    cluster.wait_level()
+    test.check('the log has gone on', len([name for name in os.listdir(os.path.join(leader.data, 'log')) if name.startswith('segment-')]) > 1)
+    _check_unharmed(test, cluster, leader, term)
+    held.close()
+
+
 def case_clients_leave_together(test):
     cluster, leader = _formed(test)
     term = leader.status()['term']
@@ -182,5 +204,5 @@ def case_endless_definition(test):
 
 if __name__ == '__main__':
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    main([case_forged_appends, case_silent_strangers, case_clients_leave_together, case_large_answers_nobody_reads,
+    main([case_forged_appends, case_silent_strangers, case_silent_strangers_where_descriptors_are_few, case_clients_leave_together, case_large_answers_nobody_reads,
           case_one_connection_of_many_sessions, case_forming_what_cannot_run, case_endless_definition])
