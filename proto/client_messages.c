@@ -1,5 +1,6 @@
 #include "proto/client_messages.h"
 
+#include "proto/codec_loops.h"
 #include "proto/limits.h"
 
 static const struct field fence_fields[] = {
@@ -8,7 +9,8 @@ static const struct field fence_fields[] = {
     FIELD(struct msg_fence, index, 3, FIELD_U64, .meaning = "log index of the hand-out"),
     FIELD(struct msg_fence, ordinal, 4, FIELD_U32, .meaning = "of the hand-out in its entry"),
 };
-const struct schema schema_fence = SCHEMA("fence", struct msg_fence, fence_fields);
+SCHEMA_LOOPS(fence)
+const struct schema schema_fence = SCHEMA_LOOPED("fence", struct msg_fence, fence);
 
 static const struct field hello_fields[] = {
     FIELD(struct msg_hello, version_min, 1, FIELD_U32, .is_required = true,
@@ -92,7 +94,8 @@ static const struct field request_fields[] = {
     FIELD(struct msg_request, kind, 6, FIELD_U8, .is_required = true, .meaning = "which request"),
     FIELD(struct msg_request, body, 7, FIELD_BINARY, .meaning = "the message of that kind"),
 };
-const struct schema schema_request = SCHEMA("request", struct msg_request, request_fields);
+SCHEMA_LOOPS(request)
+const struct schema schema_request = SCHEMA_LOOPED("request", struct msg_request, request);
 
 static const struct field response_fields[] = {
     FIELD(struct msg_response, correlation, 1, FIELD_U64, .is_required = true,
@@ -103,7 +106,8 @@ static const struct field response_fields[] = {
     FIELD(struct msg_response, index, 5, FIELD_U64,
           .meaning = "the answer is as of this log index"),
 };
-const struct schema schema_response = SCHEMA("response", struct msg_response, response_fields);
+SCHEMA_LOOPS(response)
+const struct schema schema_response = SCHEMA_LOOPED("response", struct msg_response, response);
 
 static const struct field start_fields[] = {
     FIELD(struct msg_start, namespace_name, 1, FIELD_STRING, .max = NAME_BYTES_MAX,
@@ -121,7 +125,8 @@ static const struct field start_fields[] = {
     FIELD(struct msg_start, on_reuse, 7, FIELD_U8,
           .meaning = "when the workflow id has ended: 0 allow, 1 if failed, 2 reject"),
 };
-const struct schema schema_start = SCHEMA("start", struct msg_start, start_fields);
+SCHEMA_LOOPS(start)
+const struct schema schema_start = SCHEMA_LOOPED("start", struct msg_start, start);
 
 static const struct field fault_fields[] = {
     FIELD(struct msg_fault, type, 1, FIELD_STRING, .max = 512,
@@ -149,7 +154,8 @@ static const struct field report_fields[] = {
     FIELD(struct msg_report, fault, 6, FIELD_MESSAGE, .schema = &schema_fault,
           .meaning = "of a failed step"),
 };
-const struct schema schema_report = SCHEMA("report", struct msg_report, report_fields);
+SCHEMA_LOOPS(report)
+const struct schema schema_report = SCHEMA_LOOPED("report", struct msg_report, report);
 
 static const struct field deploy_fields[] = {
     FIELD(struct msg_deploy, source, 1, FIELD_STRING, .is_required = true,
@@ -164,7 +170,8 @@ static const struct field target_fields[] = {
           .meaning = "its newest run"),
     FIELD(struct msg_target, run, 3, FIELD_ID, .meaning = "or exactly this run"),
 };
-const struct schema schema_target = SCHEMA("target", struct msg_target, target_fields);
+SCHEMA_LOOPS(target)
+const struct schema schema_target = SCHEMA_LOOPED("target", struct msg_target, target);
 
 static const struct field list_fields[] = {
     FIELD(struct msg_list, namespace_name, 1, FIELD_STRING, .max = NAME_BYTES_MAX,
@@ -215,7 +222,8 @@ static const struct field handout_fields[] = {
     FIELD(struct msg_handout, deadline_ms, 10, FIELD_U64, .meaning = "cluster clock; 0: none"),
     FIELD(struct msg_handout, is_at_most_once, 11, FIELD_BOOL, .meaning = "never handed out again"),
 };
-const struct schema schema_handout = SCHEMA("handout", struct msg_handout, handout_fields);
+SCHEMA_LOOPS(handout)
+const struct schema schema_handout = SCHEMA_LOOPED("handout", struct msg_handout, handout);
 
 static const struct field handouts_fields[] = {
     FIELD(struct msg_handouts, partition, 1, FIELD_U32, .meaning = "which partition"),
@@ -226,7 +234,8 @@ static const struct field handouts_fields[] = {
     FIELD(struct msg_handouts, handouts, 4, FIELD_MESSAGE, .is_list = true,
           .max = SESSION_CREDIT_MAX, .schema = &schema_handout, .meaning = "steps to run"),
 };
-const struct schema schema_handouts = SCHEMA("handouts", struct msg_handouts, handouts_fields);
+SCHEMA_LOOPS(handouts)
+const struct schema schema_handouts = SCHEMA_LOOPED("handouts", struct msg_handouts, handouts);
 
 static const struct field heartbeat_fields[] = {
     FIELD(struct msg_heartbeat, partition, 1, FIELD_U32, .meaning = "which partition"),

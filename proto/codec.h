@@ -29,6 +29,7 @@ enum field_kind {
 };
 
 struct schema;
+struct schema_loops;
 
 struct field {
     uint8_t key;  /* on the wire; never reused */
@@ -47,6 +48,7 @@ struct schema {
     const struct field *fields; /* ascending by key */
     uint8_t field_count;
     uint16_t struct_bytes;
+    const struct schema_loops *loops; /* see codec_loops.h; NULL: the codec's own */
 };
 
 /* A list in a message struct. elements points to `count` elements of the field's kind. */
@@ -64,6 +66,14 @@ struct list {
     {                                                                                              \
         .name = (name_), .fields = (fields_),                                                      \
         .field_count = sizeof(fields_) / sizeof((fields_)[0]), .struct_bytes = sizeof(structure)   \
+    }
+/* Of the fields pair_fields, with SCHEMA_LOOPS(pair) of codec_loops.h: SCHEMA_LOOPED("pair", struct
+ * pair, pair). */
+#define SCHEMA_LOOPED(name_, structure, stem)                                                      \
+    {                                                                                              \
+        .name = (name_), .fields = stem##_fields,                                                  \
+        .field_count = sizeof(stem##_fields) / sizeof(stem##_fields[0]),                           \
+        .struct_bytes = sizeof(structure), .loops = &stem##_loops                                  \
     }
 
 enum { SCHEMA_FIELDS_MAX = 64 };

@@ -1,22 +1,13 @@
 /* Bytes from outside become a message struct, or an error.
  *
  * 1. The struct is filled in the arena and copied out at the end, so an error leaves no trace.
- * 2. Encoders write fields in the order of their keys; the search for a field begins behind the
- *    last one found, so the usual message costs one comparison per field.
+ * 2. Encoders write fields in the order of their keys: one pass over the fields takes them all of
+ *    the usual message. What it leaves is looked up pair by pair.
  */
 #include <assert.h>
 
-#include "proto/codec.h"
-#include "proto/codec_field.h"
+#include "proto/codec_loops.h"
 #include "proto/value_head.h"
-
-struct decoder {
-    struct value_cursor cursor;
-    struct arena *arena;
-    struct pawl_diag *diag;
-    const struct schema *schema; /* the message being read, for the errors */
-    unsigned depth;              /* messages around this one */
-};
 
 static enum pawl_error fail(const struct decoder *decoder, const struct field *field,
                             enum pawl_error error, const char *what)
@@ -35,8 +26,8 @@ static inline enum pawl_error head_take(struct decoder *decoder, const struct fi
     return PAWL_OK;
 }
 
-static enum pawl_error unsigned_take_wide(struct decoder *decoder, const struct field *field,
-                                          uint64_t max, uint64_t *number_out)
+enum pawl_error unsigned_decode_wide(struct decoder *decoder, const struct field *field,
+                                     uint64_t max, uint64_t *number_out)
 {
     uint64_t number;
     if (head_next_unsigned(&decoder->cursor, &number) != PAWL_OK)
@@ -47,18 +38,7 @@ static enum pawl_error unsigned_take_wide(struct decoder *decoder, const struct 
     return PAWL_OK;
 }
 
-/* max: one of a type's, so what one byte says is never above it. */
-static ALWAYS_INLINE enum pawl_error unsigned_take(struct decoder *decoder,
-                                                   const struct field *field, uint64_t max,
-                                                   uint64_t *number_out)
-{
-    if (decoder->cursor.at == decoder->cursor.end || *decoder->cursor.at >= 0x80)
-        return unsigned_take_wide(decoder, field, max, number_out);
-    *number_out = *decoder->cursor.at++;
-    return PAWL_OK;
-}
-
-static enum pawl_error bool_decode(struct decoder *decoder, const struct field *field, bool *out)
+enum pawl_error bool_decode(struct decoder *decoder, const struct field *field, bool *out)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_BOOL, "expected a boolean", &head));
@@ -66,23 +46,7 @@ static enum pawl_error bool_decode(struct decoder *decoder, const struct field *
     return PAWL_OK;
 }
 
-static enum pawl_error u8_decode(struct decoder *decoder, const struct field *field, uint8_t *out)
-{
-    uint64_t number;
-    TRY(unsigned_take(decoder, field, UINT8_MAX, &number));
-    *out = (uint8_t)number;
-    return PAWL_OK;
-}
-
-static enum pawl_error u32_decode(struct decoder *decoder, const struct field *field, uint32_t *out)
-{
-    uint64_t number;
-    TRY(unsigned_take(decoder, field, UINT32_MAX, &number));
-    *out = (uint32_t)number;
-    return PAWL_OK;
-}
-
-static enum pawl_error i64_decode(struct decoder *decoder, const struct field *field, int64_t *out)
+enum pawl_error i64_decode(struct decoder *decoder, const struct field *field, int64_t *out)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_INTEGER, "expected a 64-bit integer", &head));
@@ -90,8 +54,7 @@ static enum pawl_error i64_decode(struct decoder *decoder, const struct field *f
     return PAWL_OK;
 }
 
-static enum pawl_error string_decode(struct decoder *decoder, const struct field *field,
-                                     struct bytes *out)
+enum pawl_error string_decode(struct decoder *decoder, const struct field *field, struct bytes *out)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_STRING, "expected a string", &head));
@@ -103,8 +66,7 @@ static enum pawl_error string_decode(struct decoder *decoder, const struct field
     return PAWL_OK;
 }
 
-static enum pawl_error binary_decode(struct decoder *decoder, const struct field *field,
-                                     struct bytes *out)
+enum pawl_error binary_decode(struct decoder *decoder, const struct field *field, struct bytes *out)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_BINARY, "expected binary", &head));
@@ -114,8 +76,7 @@ static enum pawl_error binary_decode(struct decoder *decoder, const struct field
     return PAWL_OK;
 }
 
-static enum pawl_error value_decode(struct decoder *decoder, const struct field *field,
-                                    struct bytes *out)
+enum pawl_error value_decode(struct decoder *decoder, const struct field *field, struct bytes *out)
 {
     struct value_limits limits = value_limits_default;
     limits.bytes_max = field_bytes_max(field);
@@ -124,8 +85,7 @@ static enum pawl_error value_decode(struct decoder *decoder, const struct field 
     return error == PAWL_OK ? PAWL_OK : fail(decoder, field, error, detail.text);
 }
 
-static enum pawl_error id_decode(struct decoder *decoder, const struct field *field,
-                                 struct id128 *out)
+enum pawl_error id_decode(struct decoder *decoder, const struct field *field, struct id128 *out)
 {
     static const uint8_t usual_head[] = {0xc4, sizeof out->byte};
     const uint8_t *at = decoder->cursor.at;
@@ -143,39 +103,7 @@ static enum pawl_error id_decode(struct decoder *decoder, const struct field *fi
     return PAWL_OK;
 }
 
-static enum pawl_error message_decode(struct decoder *decoder, const struct schema *schema,
-                                      uint8_t *message);
-
-static ALWAYS_INLINE enum pawl_error element_decode(struct decoder *decoder,
-                                                    const struct field *field, void *at)
-{
-    switch ((enum field_kind)field->kind) {
-    case FIELD_BOOL:
-        return bool_decode(decoder, field, at);
-    case FIELD_U8:
-        return u8_decode(decoder, field, at);
-    case FIELD_U32:
-        return u32_decode(decoder, field, at);
-    case FIELD_U64:
-        return unsigned_take(decoder, field, UINT64_MAX, at);
-    case FIELD_I64:
-        return i64_decode(decoder, field, at);
-    case FIELD_STRING:
-        return string_decode(decoder, field, at);
-    case FIELD_BINARY:
-        return binary_decode(decoder, field, at);
-    case FIELD_VALUE:
-        return value_decode(decoder, field, at);
-    case FIELD_ID:
-        return id_decode(decoder, field, at);
-    case FIELD_MESSAGE:
-        return message_decode(decoder, field->schema, at);
-    }
-    return PAWL_E_INTERNAL;
-}
-
-static enum pawl_error list_decode(struct decoder *decoder, const struct field *field,
-                                   struct list *list)
+enum pawl_error list_decode(struct decoder *decoder, const struct field *field, struct list *list)
 {
     struct value_head head;
     TRY(head_take(decoder, field, VALUE_ARRAY, "expected a list", &head));
@@ -193,80 +121,74 @@ static enum pawl_error list_decode(struct decoder *decoder, const struct field *
     return PAWL_OK;
 }
 
-/* Where the decoder is among the fields of a schema. Each that it has passed was seen, or was not
- * needed, or is missing so far. A bit stands for a field, by its place in the schema. */
-struct progress {
-    const struct field *field, *end;
-    uint64_t bit; /* of field */
-    uint64_t seen, missing;
-};
-
-static ALWAYS_INLINE void progress_pass(struct progress *progress)
+static const struct field *field_find(const struct schema *schema, uint64_t key)
 {
-    progress->missing |= progress->field->is_required ? progress->bit : 0;
-    progress->bit <<= 1;
-    progress->field++;
+    const struct field *const end = schema->fields + schema->field_count;
+    for (const struct field *field = schema->fields; field != end; field++)
+        if (field->key == key)
+            return field;
+    return NULL;
 }
 
-static enum pawl_error required_check(const struct decoder *decoder, const struct schema *schema,
-                                      struct progress progress)
+/* The pairs that did not come in the order of the fields. */
+static enum pawl_error rest_decode(struct decoder *decoder, const struct schema *schema,
+                                   uint8_t *message)
 {
-    while (progress.field != progress.end)
-        progress_pass(&progress);
-    const uint64_t missing = progress.missing & ~progress.seen;
+    for (; decoder->pair_count > 0; decoder->pair_count--) {
+        uint64_t key;
+        TRY(unsigned_decode(decoder, NULL, UINT64_MAX, &key));
+        const struct field *field = field_find(schema, key);
+        if (field == NULL) {
+            if (value_skip(&decoder->cursor) != PAWL_OK)
+                return fail(decoder, NULL, PAWL_E_INVALID, "cut short");
+            continue;
+        }
+        const uint64_t bit = (uint64_t)1 << (field - schema->fields);
+        if ((decoder->seen & bit) != 0)
+            return fail(decoder, field, PAWL_E_INVALID, "given twice");
+        decoder->seen |= bit;
+        TRY(field_decode(decoder, field, message));
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_error required_check(const struct decoder *decoder)
+{
+    const uint64_t missing = decoder->required & ~decoder->seen;
     if (missing == 0)
         return PAWL_OK;
     size_t first = 0;
     while ((missing >> first & 1) == 0)
         first++;
-    return fail(decoder, &schema->fields[first], PAWL_E_INVALID, "missing");
+    return fail(decoder, &decoder->schema->fields[first], PAWL_E_INVALID, "missing");
 }
 
-static enum pawl_error fields_decode(struct decoder *decoder, const struct schema *schema,
-                                     uint32_t pair_count, uint8_t *message)
+static enum pawl_error message_decode(struct decoder *decoder, uint8_t *message)
 {
-    const struct field *const fields = schema->fields;
-    struct progress progress = {.field = fields, .end = fields + schema->field_count, .bit = 1};
-    for (; pair_count > 0; pair_count--) {
-        uint64_t key;
-        TRY(unsigned_take(decoder, NULL, UINT64_MAX, &key));
-        if (progress.field > fields && progress.field[-1].key >= key) { /* out of order */
-            progress.field = fields;
-            progress.bit = 1;
-        }
-        while (progress.field != progress.end && progress.field->key < key)
-            progress_pass(&progress);
-        const struct field *field = progress.field;
-        if (field == progress.end || field->key != key) {
-            if (value_skip(&decoder->cursor) != PAWL_OK)
-                return fail(decoder, NULL, PAWL_E_INVALID, "cut short");
-            continue;
-        }
-        if ((progress.seen & progress.bit) != 0)
-            return fail(decoder, field, PAWL_E_INVALID, "given twice");
-        progress.seen |= progress.bit;
-        if (field->is_list)
-            TRY(list_decode(decoder, field, (void *)(message + field->offset)));
-        else
-            TRY(element_decode(decoder, field, message + field->offset));
-    }
-    return required_check(decoder, schema, progress);
-}
-
-static enum pawl_error message_decode(struct decoder *decoder, const struct schema *schema,
-                                      uint8_t *message)
-{
-    const struct schema *outer = decoder->schema;
+    const struct schema *schema = decoder->schema;
     struct value_head head;
     assert(schema->field_count <= SCHEMA_FIELDS_MAX);
-    decoder->schema = schema;
     if (decoder->depth == MESSAGE_DEPTH_MAX)
         return fail(decoder, NULL, PAWL_E_LIMIT, "nested too deeply");
     TRY(head_take(decoder, NULL, VALUE_MAP, "expected a message", &head));
-    decoder->depth++;
-    TRY(fields_decode(decoder, schema, head.count, message));
-    decoder->depth--;
-    decoder->schema = outer;
+    decoder->pair_count = head.count;
+    decoder->seen = 0;
+    if (schema->loops != NULL)
+        TRY(schema->loops->decode(decoder, message));
+    else
+        TRY(fields_decode(schema->fields, schema->field_count, decoder, message));
+    if (decoder->pair_count > 0)
+        TRY(rest_decode(decoder, schema, message));
+    return required_check(decoder);
+}
+
+enum pawl_error nested_decode(struct decoder *decoder, const struct schema *schema, void *out)
+{
+    struct decoder inner = *decoder;
+    inner.schema = schema;
+    inner.depth++;
+    TRY(message_decode(&inner, out));
+    decoder->cursor = inner.cursor;
     return PAWL_OK;
 }
 
@@ -278,7 +200,7 @@ enum pawl_error codec_decode(const struct schema *schema, struct bytes in, struc
     uint8_t *message = arena_alloc(arena, schema->struct_bytes);
     if (message == NULL)
         return fail(&decoder, NULL, PAWL_E_NO_MEMORY, "no memory for the message");
-    TRY(message_decode(&decoder, schema, message));
+    TRY(message_decode(&decoder, message));
     if (decoder.cursor.at != decoder.cursor.end)
         return fail(&decoder, NULL, PAWL_E_INVALID, "bytes left over");
     memcpy(message_out, message, schema->struct_bytes);

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "proto/codec_loops.h"
+
 static const struct field frame_fields[] = {
     FIELD(struct frame, task, 1, FIELD_U32),
     FIELD(struct frame, phase, 2, FIELD_U8),
@@ -18,7 +20,8 @@ static const struct field frame_fields[] = {
     FIELD(struct frame, attempt_us, 13, FIELD_U64),
     FIELD(struct frame, attempt_timer, 14, FIELD_U32),
 };
-static const struct schema schema_frame = SCHEMA("frame", struct frame, frame_fields);
+SCHEMA_LOOPS(frame)
+static const struct schema schema_frame = SCHEMA_LOOPED("frame", struct frame, frame);
 
 static const struct field undoing_fields[] = {
     FIELD(struct undoing, is_on, 1, FIELD_BOOL),
@@ -31,7 +34,8 @@ static const struct field undoing_fields[] = {
     FIELD(struct undoing, began_us, 8, FIELD_U64),
     FIELD(struct undoing, count, 9, FIELD_U32),
 };
-static const struct schema schema_undoing = SCHEMA("undoing", struct undoing, undoing_fields);
+SCHEMA_LOOPS(undoing)
+static const struct schema schema_undoing = SCHEMA_LOOPED("undoing", struct undoing, undoing);
 
 static const struct field token_fields[] = {
     FIELD(struct token, state, 1, FIELD_U8),
@@ -43,15 +47,17 @@ static const struct field token_fields[] = {
     FIELD(struct token, timer, 7, FIELD_U32),
     FIELD(struct token, undoing, 8, FIELD_MESSAGE, .schema = &schema_undoing),
 };
-static const struct schema schema_token = SCHEMA("token", struct token, token_fields);
+SCHEMA_LOOPS(token)
+static const struct schema schema_token = SCHEMA_LOOPED("token", struct token, token);
 
 static const struct field live_value_fields[] = {
     FIELD(struct live_value, number, 1, FIELD_U32),
     FIELD(struct live_value, size, 2, FIELD_U32),
     FIELD(struct live_value, inlined, 3, FIELD_BINARY),
 };
+SCHEMA_LOOPS(live_value)
 static const struct schema schema_live_value =
-    SCHEMA("live-value", struct live_value, live_value_fields);
+    SCHEMA_LOOPED("live-value", struct live_value, live_value);
 
 static const struct field pending_undo_fields[] = {
     FIELD(struct pending_undo, number, 1, FIELD_U32),
@@ -86,7 +92,8 @@ static const struct field instance_fields[] = {
           .schema = &schema_pending_undo),
     FIELD(struct instance, tokens, 22, FIELD_MESSAGE, .is_list = true, .schema = &schema_token),
 };
-const struct schema schema_instance = SCHEMA("instance", struct instance, instance_fields);
+SCHEMA_LOOPS(instance)
+const struct schema schema_instance = SCHEMA_LOOPED("instance", struct instance, instance);
 
 struct bytes instance_value(const struct instance *row, uint32_t number)
 {
@@ -133,7 +140,8 @@ static const struct field step_row_fields[] = {
     FIELD(struct step_row, report_fence, 15, FIELD_MESSAGE, .schema = &schema_fence),
     FIELD(struct step_row, report_outcome, 16, FIELD_U8),
 };
-const struct schema schema_step_row = SCHEMA("step-row", struct step_row, step_row_fields);
+SCHEMA_LOOPS(step_row)
+const struct schema schema_step_row = SCHEMA_LOOPED("step-row", struct step_row, step_row);
 
 static const struct field undo_row_fields[] = {
     FIELD(struct undo_row, task, 1, FIELD_U32),
@@ -167,8 +175,9 @@ static const struct field handout_row_fields[] = {
     FIELD(struct handout_row, run, 1, FIELD_ID),
     FIELD(struct handout_row, step, 2, FIELD_U32),
 };
+SCHEMA_LOOPS(handout_row)
 const struct schema schema_handout_row =
-    SCHEMA("handout-row", struct handout_row, handout_row_fields);
+    SCHEMA_LOOPED("handout-row", struct handout_row, handout_row);
 
 static const struct field request_row_fields[] = {
     FIELD(struct request_row, kind, 1, FIELD_U8),
@@ -205,8 +214,9 @@ static const struct field journal_event_fields[] = {
     FIELD(struct journal_event, detail, 11, FIELD_STRING),
     FIELD(struct journal_event, due_us, 12, FIELD_U64),
 };
+SCHEMA_LOOPS(journal_event)
 static const struct schema schema_journal_event =
-    SCHEMA("journal-event", struct journal_event, journal_event_fields);
+    SCHEMA_LOOPED("journal-event", struct journal_event, journal_event);
 
 static const struct field journal_record_fields[] = {
     FIELD(struct journal_record, run, 1, FIELD_ID),
@@ -216,8 +226,9 @@ static const struct field journal_record_fields[] = {
     FIELD(struct journal_record, events, 5, FIELD_MESSAGE, .is_list = true,
           .schema = &schema_journal_event),
 };
+SCHEMA_LOOPS(journal_record)
 const struct schema schema_journal_record =
-    SCHEMA("journal-record", struct journal_record, journal_record_fields);
+    SCHEMA_LOOPED("journal-record", struct journal_record, journal_record);
 
 enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
                                     struct journal_record *record_out)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <msgpack.h>
 
+#include "proto/codec_loops.h"
 #include "proto/limits.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -56,6 +57,11 @@ static const struct field tree_fields[] = {
     FIELD(struct tree, numbers, 200, FIELD_U32, .is_list = true),
 };
 static const struct schema tree_schema = SCHEMA("tree", struct tree, tree_fields);
+
+/* The same tree by loops of its own. */
+SCHEMA_LOOPS(tree)
+static const struct schema tree_looped = SCHEMA_LOOPED("tree", struct tree, tree);
+static const struct schema *const trees[] = {&tree_schema, &tree_looped};
 
 static struct tree tree_sample(void)
 {
@@ -114,33 +120,51 @@ static void assert_tree_equal(const struct tree *a, const struct tree *b)
 static void test_codec_of_every_kind_round_trips(void **state)
 {
     (void)state;
-    struct arena arena = {0};
-    struct buffer out = {0};
-    struct pawl_diag diag = {.text = ""};
-    struct tree sample = tree_sample(), back;
-    codec_encode(&tree_schema, &sample, &out);
-    assert_false(out.is_failed);
-    memset(&back, 0xa5, sizeof back);
-    if (codec_decode(&tree_schema, buffer_bytes(&out), &arena, &back, &diag) != PAWL_OK)
-        fail_msg("%s", diag.text);
-    assert_tree_equal(&sample, &back);
-    arena_done(&arena);
-    buffer_done(&out);
+    struct tree sample = tree_sample();
+    for (size_t i = 0; i < COUNT_OF(trees); i++) {
+        struct arena arena = {0};
+        struct buffer out = {0};
+        struct pawl_diag diag = {.text = ""};
+        struct tree back;
+        codec_encode(trees[i], &sample, &out);
+        assert_false(out.is_failed);
+        memset(&back, 0xa5, sizeof back);
+        if (codec_decode(trees[i], buffer_bytes(&out), &arena, &back, &diag) != PAWL_OK)
+            fail_msg("%s", diag.text);
+        assert_tree_equal(&sample, &back);
+        arena_done(&arena);
+        buffer_done(&out);
+    }
 }
 
 static void test_codec_of_zeros_writes_required_fields_only(void **state)
 {
     (void)state;
-    struct arena arena = {0};
-    struct buffer out = {0};
-    struct tree zero, back;
+    struct tree zero;
     memset(&zero, 0, sizeof zero);
-    codec_encode(&tree_schema, &zero, &out);
-    assert_true(bytes_equal(buffer_bytes(&out), BYTES_LITERAL("\x81\x02\x00")));
-    assert_int_equal(codec_decode(&tree_schema, buffer_bytes(&out), &arena, &back, NULL), PAWL_OK);
-    assert_tree_equal(&zero, &back);
-    arena_done(&arena);
-    buffer_done(&out);
+    for (size_t i = 0; i < COUNT_OF(trees); i++) {
+        struct arena arena = {0};
+        struct buffer out = {0};
+        struct tree back;
+        codec_encode(trees[i], &zero, &out);
+        assert_true(bytes_equal(buffer_bytes(&out), BYTES_LITERAL("\x81\x02\x00")));
+        assert_int_equal(codec_decode(trees[i], buffer_bytes(&out), &arena, &back, NULL), PAWL_OK);
+        assert_tree_equal(&zero, &back);
+        arena_done(&arena);
+        buffer_done(&out);
+    }
+}
+
+static void test_codec_by_loops_of_its_own_writes_the_same_bytes(void **state)
+{
+    (void)state;
+    struct buffer outs[COUNT_OF(trees)] = {{0}};
+    struct tree sample = tree_sample();
+    for (size_t i = 0; i < COUNT_OF(trees); i++)
+        codec_encode(trees[i], &sample, &outs[i]);
+    assert_true(bytes_equal(buffer_bytes(&outs[0]), buffer_bytes(&outs[1])));
+    for (size_t i = 0; i < COUNT_OF(trees); i++)
+        buffer_done(&outs[i]);
 }
 
 /* What msgpack-c makes of our bytes: an independent reader of the same format. */
@@ -254,24 +278,28 @@ static const struct {
     {"map bomb", ROW("\xdf\x7f\xff\xff\xff\x02"), PAWL_E_INVALID},
 };
 
+static void assert_decode_tells(const struct schema *schema, size_t i)
+{
+    struct arena arena = {0};
+    struct pawl_diag diag = {.text = ""};
+    struct tree tree = {.middle = 4711};
+    const enum pawl_error error = codec_decode(schema, rows[i].bytes, &arena, &tree, &diag);
+    if (error != rows[i].error)
+        fail_msg("%s: %s (%s)", rows[i].name, pawl_error_name(error), diag.text);
+    if (error != PAWL_OK) {
+        assert_int_equal(tree.middle, 4711);
+        assert_true(bytes_have_prefix(bytes_string(diag.text), BYTES_LITERAL("tree")) ||
+                    bytes_have_prefix(bytes_string(diag.text), BYTES_LITERAL("leaf")));
+    }
+    arena_done(&arena);
+}
+
 static void test_codec_decode_of_any_message_tells_what_is_wrong(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct arena arena = {0};
-        struct pawl_diag diag = {.text = ""};
-        struct tree tree = {.middle = 4711};
-        const enum pawl_error error =
-            codec_decode(&tree_schema, rows[i].bytes, &arena, &tree, &diag);
-        if (error != rows[i].error)
-            fail_msg("%s: %s (%s)", rows[i].name, pawl_error_name(error), diag.text);
-        if (error != PAWL_OK) {
-            assert_int_equal(tree.middle, 4711);
-            assert_true(bytes_have_prefix(bytes_string(diag.text), BYTES_LITERAL("tree")) ||
-                        bytes_have_prefix(bytes_string(diag.text), BYTES_LITERAL("leaf")));
-        }
-        arena_done(&arena);
-    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        for (size_t k = 0; k < COUNT_OF(trees); k++)
+            assert_decode_tells(trees[k], i);
 }
 
 static void test_codec_decode_names_the_field(void **state)
@@ -418,6 +446,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codec_of_every_kind_round_trips),
         cmocka_unit_test(test_codec_of_zeros_writes_required_fields_only),
+        cmocka_unit_test(test_codec_by_loops_of_its_own_writes_the_same_bytes),
         cmocka_unit_test(test_codec_encode_is_the_map_that_msgpack_reads),
         cmocka_unit_test(test_codec_decode_cut_short_anywhere_is_invalid),
         cmocka_unit_test(test_codec_decode_of_any_message_tells_what_is_wrong),
