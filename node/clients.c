@@ -22,14 +22,9 @@ struct connection *clients_find(const struct replica *replica, uint64_t number)
     return id_map_get(&replica->connection_map, id_of_number(number));
 }
 
-void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,
-                     struct bytes detail, struct bytes answer, uint64_t index)
+void clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
+                             struct bytes answer, uint64_t index, struct buffer *out)
 {
-    struct connection *connection =
-        origin.connection != 0 ? clients_find(replica, origin.connection) : NULL;
-    if (connection == NULL)
-        return; /* an internal command, or the client is gone */
-    connection->unanswered--;
     if (error != PAWL_OK && detail.size == 0)
         detail = bytes_string(pawl_error_text(error));
     const struct msg_response response = {.correlation = origin.correlation,
@@ -38,7 +33,27 @@ void clients_respond(struct replica *replica, struct origin origin, enum pawl_er
                                               error == PAWL_OK ? (struct bytes){NULL, 0} : detail,
                                           .answer = answer,
                                           .index = index};
-    clients_send(replica, origin.connection, FRAME_RESPONSE, &schema_response, &response);
+    codec_encode(&schema_response, &response, out);
+}
+
+void clients_respond_with(struct replica *replica, struct origin origin, struct bytes frame)
+{
+    struct connection *connection = clients_find(replica, origin.connection);
+    if (connection == NULL)
+        return; /* the client is gone */
+    connection->unanswered--;
+    (void)replica->options.links.client_send(replica->options.links.self, origin.connection,
+                                             FRAME_RESPONSE, frame);
+}
+
+void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,
+                     struct bytes detail, struct bytes answer, uint64_t index)
+{
+    if (origin.connection == 0)
+        return; /* an internal command */
+    buffer_reset(&replica->frame);
+    clients_encode_response(origin, error, detail, answer, index, &replica->frame);
+    clients_respond_with(replica, origin, buffer_bytes(&replica->frame));
 }
 
 /* ---- connections ---- */

@@ -49,15 +49,14 @@ static bool batch_add(struct partition *partition, struct payload *payload_take)
     return true;
 }
 
-static struct payload *encode_decision(struct partition *partition, const struct decision *decision,
-                                       uint64_t now_us)
+static struct payload *encode_decision(const struct decision *decision, uint64_t now_us)
 {
-    struct buffer *buffer = &partition->replica->frame;
     const struct entry entry = {
         .clock_us = now_us, .writes = decision->writes, .write_count = decision->write_count};
-    buffer_reset(buffer);
-    entry_encode(&entry, buffer);
-    return buffer->is_failed ? NULL : payload_new(buffer_bytes(buffer));
+    struct payload *payload = payload_room(entry_bytes(&entry));
+    if (payload != NULL)
+        entry_put(&entry, payload->data);
+    return payload;
 }
 
 static uint64_t next_index(const struct partition *partition)
@@ -77,40 +76,37 @@ static void adopt_dispatch(struct partition *partition, const struct decision *d
 }
 
 /* The decision becomes an entry of this turn's batch. */
-static void adopt(struct partition *partition, struct outcome *outcome,
-                  struct payload *payload_take)
+static void adopt(struct partition *partition, const struct decision *decision,
+                  struct outcome *outcome, struct payload *payload_take)
 {
-    const struct decision *decision = &outcome->decision;
-    struct payload *payload = payload_take;
-    const uint64_t index = next_index(partition);
+    const uint64_t index = outcome->index;
     enum pawl_error error =
         memory_write(partition->memory, index, decision->writes, decision->write_count);
     assert(error == PAWL_OK); /* without memory for its own decisions a node cannot go on */
-    bool is_added = batch_add(partition, payload);
+    bool is_added = batch_add(partition, payload_take);
     assert(is_added);
     if (partition->head_first == 0)
         partition->head_first = index;
     adopt_dispatch(partition, decision);
-    outcome->index = index;
-    outcome->round = 0;
     outcomes_add(&partition->decided, outcome);
     partition->decision_count++;
 }
 
 /* The answer changed nothing: it leaves when what it read is committed and this node is known to
- * lead still. */
-static void answer_quietly(struct partition *partition, struct outcome *outcome)
+ * lead still. NULL: no memory. */
+static struct outcome *answer_quietly(struct partition *partition, struct origin origin,
+                                      const struct decision *decision)
 {
-    outcome->index = next_index(partition) - 1;
-    outcome->round = ROUND_UNASSIGNED;
-    if (NODE_MUTANT(REJECT_WITHOUT_READ_ROUND)) {
-        outcome->index = 0;
-        outcome->round = 0;
-    } else {
-        partition->wants_round = true;
-    }
+    const bool is_mutant = NODE_MUTANT(REJECT_WITHOUT_READ_ROUND);
+    struct outcome *outcome =
+        outcome_new(partition, origin, decision, is_mutant ? 0 : next_index(partition) - 1,
+                    is_mutant ? 0 : ROUND_UNASSIGNED);
+    if (outcome == NULL)
+        return NULL;
+    partition->wants_round |= !is_mutant;
     outcomes_add(&partition->quiet, outcome);
     partition->rejection_count++;
+    return outcome;
 }
 
 /* ---- deciding one command ---- */
@@ -168,43 +164,44 @@ static void random_seed(struct partition *partition, uint64_t seed_out[2])
 enum decided { DECIDED, NEEDS_ROWS };
 
 static enum pawl_error ask_engine(struct partition *partition, const struct command *command,
-                                  struct outcome *outcome, const struct view *view)
+                                  struct decision *decision, const struct view *view)
 {
+    struct arena *arena = &partition->replica->decision_arena;
     struct command_context context = {.now_us = partition_clock_us(partition),
                                       .partition = partition->number,
                                       .term = partition->term,
                                       .index = next_index(partition),
                                       .dispatch = is_held_back(partition) ? partition->nobody_free
                                                                           : partition->dispatch,
-                                      .arena = &outcome->arena};
+                                      .arena = arena};
+    arena_reset(arena);
     random_seed(partition, context.seed);
-    return wf_decide(partition->engine, view, command, &context, &outcome->decision);
+    return wf_decide(partition->engine, view, command, &context, decision);
 }
 
 /* Nothing of it remains but why. */
-static void turn_down(struct outcome *outcome, enum pawl_error error)
+static void turn_down(struct decision *decision, enum pawl_error error)
 {
-    outcome->decision = (struct decision){.rejection = error};
+    *decision = (struct decision){.rejection = error};
 }
 
 /* The decision's entry; NULL: it writes nothing, or was turned down. */
 static struct payload *entry_of(struct partition *partition, const struct command *command,
-                                struct outcome *outcome)
+                                struct decision *decision)
 {
-    if (outcome->decision.write_count == 0)
+    if (decision->write_count == 0)
         return NULL;
     const enum pawl_error refusal = admit(partition, command);
     if (refusal != PAWL_OK) {
-        turn_down(outcome, refusal);
+        turn_down(decision, refusal);
         return NULL;
     }
-    struct payload *payload =
-        encode_decision(partition, &outcome->decision, partition_clock_us(partition));
+    struct payload *payload = encode_decision(decision, partition_clock_us(partition));
     assert(payload != NULL); /* without memory for its own decisions a node cannot go on */
-    if (payload->size <= ENTRY_BYTES_MAX && outcome->decision.write_count <= DECISION_WRITES_MAX)
+    if (payload->size <= ENTRY_BYTES_MAX && decision->write_count <= DECISION_WRITES_MAX)
         return payload;
     payload_release(payload); /* no follower could take it */
-    turn_down(outcome, PAWL_E_LIMIT);
+    turn_down(decision, PAWL_E_LIMIT);
     return NULL;
 }
 
@@ -221,23 +218,6 @@ static void note_refusal(struct partition *partition, const struct command *comm
     buffer_append(&partition->stuck_timer, "", 1);
 }
 
-static void conclude(struct partition *partition, const struct command *command,
-                     struct outcome *outcome)
-{
-    struct payload *payload = entry_of(partition, command, outcome);
-    if (command->kind == CMD_DISPATCH)
-        dispatch_type_waits(partition->dispatch, command->type, outcome->decision.has_more);
-    if (payload != NULL) {
-        adopt(partition, outcome, payload);
-    } else if (outcome->origin.connection != 0) {
-        answer_quietly(partition, outcome);
-    } else {
-        if (outcome->decision.rejection != PAWL_OK)
-            note_refusal(partition, command);
-        outcome_free(partition, outcome);
-    }
-}
-
 /* It could not be decided. Steps that wait to be handed out still do. */
 static void give_up(struct partition *partition, const struct command *command,
                     struct origin origin, enum pawl_error error)
@@ -249,31 +229,47 @@ static void give_up(struct partition *partition, const struct command *command,
         note_refusal(partition, command);
 }
 
+/* False: no memory; nothing happened. */
+static bool conclude(struct partition *partition, const struct command *command,
+                     struct origin origin, struct decision *decision)
+{
+    struct payload *payload = entry_of(partition, command, decision);
+    if (payload == NULL && origin.connection != 0)
+        return answer_quietly(partition, origin, decision) != NULL;
+    if (payload != NULL) {
+        struct outcome *outcome =
+            outcome_new(partition, origin, decision, next_index(partition), 0);
+        if (outcome == NULL) {
+            payload_release(payload);
+            return false;
+        }
+        adopt(partition, decision, outcome, payload);
+    } else if (decision->rejection != PAWL_OK) {
+        note_refusal(partition, command);
+    }
+    if (command->kind == CMD_DISPATCH)
+        dispatch_type_waits(partition->dispatch, command->type, decision->has_more);
+    return true;
+}
+
 /* Decide once. NEEDS_ROWS: reader says what is missing; nothing happened. */
 static enum decided decide(struct partition *partition, const struct command *command,
                            struct origin origin, struct memory_reader *reader)
 {
-    struct outcome *outcome = outcome_new(partition);
-    if (outcome == NULL) {
-        give_up(partition, command, origin, PAWL_E_NO_MEMORY);
-        return DECIDED;
-    }
+    struct decision decision;
     *reader = (struct memory_reader){.memory = partition->memory,
                                      .level = MEMORY_HEAD,
                                      .arena = &partition->replica->turn_arena};
     const struct view view = memory_view(reader);
-    outcome->origin = origin;
-    enum pawl_error error = ask_engine(partition, command, outcome, &view);
-    if (error == PAWL_OK) {
-        conclude(partition, command, outcome);
-        return DECIDED;
-    }
-    outcome_free(partition, outcome);
+    enum pawl_error error = ask_engine(partition, command, &decision, &view);
     if (error == PAWL_E_NOT_LOADED) {
         assert(reader->missing_count > 0);
         return NEEDS_ROWS;
     }
-    give_up(partition, command, origin, error);
+    if (error == PAWL_OK && !conclude(partition, command, origin, &decision))
+        error = PAWL_E_NO_MEMORY;
+    if (error != PAWL_OK)
+        give_up(partition, command, origin, error);
     return DECIDED;
 }
 

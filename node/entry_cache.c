@@ -3,14 +3,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct payload *payload_new(struct bytes bytes)
+struct payload *payload_room(size_t size)
 {
-    struct payload *payload = malloc(sizeof *payload + bytes.size);
+    struct payload *payload = malloc(sizeof *payload + size);
     if (payload == NULL)
         return NULL;
     payload->reference_count = 1;
-    payload->size = (uint32_t)bytes.size;
-    if (bytes.size > 0)
+    payload->size = (uint32_t)size;
+    return payload;
+}
+
+struct payload *payload_new(struct bytes bytes)
+{
+    struct payload *payload = payload_room(bytes.size);
+    if (payload != NULL && bytes.size > 0)
         memcpy(payload->data, bytes.data, bytes.size);
     return payload;
 }

@@ -38,7 +38,8 @@ void entry_cache_trim(struct entry_cache *cache, uint64_t index_max, size_t byte
 const struct cached_entry *entry_cache_get(const struct entry_cache *cache, uint64_t index);
 struct bytes cached_bytes(const struct cached_entry *entry);
 
-/* A payload with one reference, holding a copy; NULL: no memory. */
+/* A payload with one reference, of any content or holding a copy; NULL: no memory. */
+struct payload *payload_room(size_t size);
 struct payload *payload_new(struct bytes bytes);
 struct payload *payload_hold(struct payload *payload); /* NULL stays NULL */
 void payload_release(struct payload *payload);

@@ -6,9 +6,10 @@
 #include "node/mutant.h"
 #include "node/partition.h"
 
-enum { FREE_OUTCOMES_MAX = 1024 }; /* kept for decisions to come */
+/* Kept for decisions to come. */
+enum { FREE_OUTCOMES_MAX = 1024, FREE_FRAMES_BYTES_MAX = 4096 };
 
-struct outcome *outcome_new(struct partition *partition)
+static struct outcome *outcome_take(struct partition *partition)
 {
     struct outcome *outcome = partition->free_outcomes;
     if (outcome == NULL)
@@ -18,17 +19,86 @@ struct outcome *outcome_new(struct partition *partition)
     return outcome;
 }
 
-void outcome_free(struct partition *partition, struct outcome *outcome)
+static void outcome_done(struct outcome *outcome)
 {
-    if (partition->free_outcome_count >= FREE_OUTCOMES_MAX) {
-        arena_done(&outcome->arena);
-        free(outcome);
+    arena_done(&outcome->arena);
+    buffer_done(&outcome->frames);
+    free(outcome);
+}
+
+static void outcome_free(struct partition *partition, struct outcome *outcome)
+{
+    if (partition->free_outcome_count >= FREE_OUTCOMES_MAX ||
+        outcome->frames.capacity > FREE_FRAMES_BYTES_MAX) {
+        outcome_done(outcome);
         return;
     }
     arena_reset(&outcome->arena);
+    buffer_reset(&outcome->frames);
     outcome->next = partition->free_outcomes;
     partition->free_outcomes = outcome;
     partition->free_outcome_count++;
+}
+
+/* Of the frame that was appended to what had `before` bytes. One that no receiver would take is
+ * taken back: 0. */
+static size_t frame_bytes(struct buffer *frames, size_t before)
+{
+    if (frames->is_failed) {
+        frames->is_failed = false;
+        frames->size = before;
+    }
+    return frames->size - before;
+}
+
+static void encode_response(struct outcome *outcome, const struct decision *decision)
+{
+    const struct bytes detail = decision->rejection == PAWL_OK ? (struct bytes){NULL, 0}
+                                                               : bytes_string(decision->diag.text);
+    clients_encode_response(outcome->origin, decision->rejection, detail, decision->answer,
+                            outcome->index, &outcome->frames);
+    outcome->response_bytes = frame_bytes(&outcome->frames, 0);
+}
+
+static void encode_handout(const struct partition *partition, struct outcome *outcome,
+                           const struct decision_handout *handout)
+{
+    struct outgoing *outgoing = &outcome->handouts[outcome->handout_count++];
+    const size_t before = outcome->frames.size;
+    outgoing->session = handout->session;
+    sessions_encode_handout(partition, handout, &outcome->frames, &outgoing->attachment);
+    outgoing->bytes = frame_bytes(&outcome->frames, before);
+}
+
+struct outcome *outcome_new(struct partition *partition, struct origin origin,
+                            const struct decision *decision, uint64_t index, uint64_t round)
+{
+    const size_t closed_bytes = decision->closed_count * sizeof *decision->closed;
+    struct outcome *outcome = outcome_take(partition);
+    if (outcome == NULL)
+        return NULL;
+    *outcome = (struct outcome){.origin = origin,
+                                .index = index,
+                                .round = round,
+                                .frames = outcome->frames,
+                                .closed_count = decision->closed_count,
+                                .arena = outcome->arena};
+    outcome->frames.limit = SIZE_MAX; /* each frame has its own */
+    outcome->handouts =
+        arena_array(&outcome->arena, decision->handout_count, sizeof *outcome->handouts);
+    outcome->closed = arena_room(&outcome->arena, closed_bytes);
+    if ((outcome->handouts == NULL && decision->handout_count > 0) ||
+        (outcome->closed == NULL && closed_bytes > 0)) {
+        outcome_done(outcome);
+        return NULL;
+    }
+    if (origin.connection != 0)
+        encode_response(outcome, decision);
+    for (size_t i = 0; i < decision->handout_count; i++)
+        encode_handout(partition, outcome, &decision->handouts[i]);
+    if (closed_bytes > 0)
+        memcpy(outcome->closed, decision->closed, closed_bytes);
+    return outcome;
 }
 
 void outcomes_add(struct outcome_queue *queue, struct outcome *outcome)
@@ -47,17 +117,28 @@ static struct outcome *take_first(struct outcome_queue *queue)
     return outcome;
 }
 
+/* The next frame of so many bytes; *at moves behind it. */
+static struct bytes frame_take(const uint8_t **at, size_t bytes)
+{
+    const uint8_t *begin = *at;
+    *at += bytes;
+    return bytes_of(begin, bytes);
+}
+
 static void leave(struct partition *partition, struct outcome *outcome)
 {
-    const struct decision *decision = &outcome->decision;
-    const struct bytes detail = decision->rejection == PAWL_OK ? (struct bytes){NULL, 0}
-                                                               : bytes_string(decision->diag.text);
-    clients_respond(partition->replica, outcome->origin, decision->rejection, detail,
-                    decision->answer, outcome->index);
-    for (size_t i = 0; i < decision->handout_count; i++)
-        sessions_hand_out(partition, &decision->handouts[i]);
-    for (size_t i = 0; i < decision->closed_count; i++)
-        reads_run_closed(partition, decision->closed[i], outcome->index);
+    const uint8_t *at = outcome->frames.data;
+    if (outcome->response_bytes > 0)
+        clients_respond_with(partition->replica, outcome->origin,
+                             frame_take(&at, outcome->response_bytes));
+    for (size_t i = 0; i < outcome->handout_count; i++) {
+        const struct outgoing *handout = &outcome->handouts[i];
+        if (handout->bytes > 0)
+            sessions_hand_out(partition, handout->session, handout->attachment,
+                              frame_take(&at, handout->bytes));
+    }
+    for (size_t i = 0; i < outcome->closed_count; i++)
+        reads_run_closed(partition, outcome->closed[i], outcome->index);
     outcome_free(partition, outcome);
 }
 
@@ -94,7 +175,6 @@ void outcomes_done(struct partition *partition)
     while (partition->free_outcomes != NULL) {
         struct outcome *outcome = partition->free_outcomes;
         partition->free_outcomes = outcome->next;
-        arena_done(&outcome->arena);
-        free(outcome);
+        outcome_done(outcome);
     }
 }

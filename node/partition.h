@@ -14,14 +14,24 @@
 #include "node/replica.h"
 #include "node/waiting.h"
 
-/* A decided command until its answer and its effects may leave. */
+/* A decided command until its answer and its effects may leave: they are encoded at once, so that
+ * nothing else of the decision is kept. */
 struct outcome {
     struct outcome *next;
-    struct arena arena; /* of the decision */
     struct origin origin;
-    struct decision decision;
-    uint64_t index; /* leaves when this is committed ... */
-    uint64_t round; /* ... and, when not 0, this read round is confirmed */
+    uint64_t index;       /* leaves when this is committed ... */
+    uint64_t round;       /* ... and, when not 0, this read round is confirmed */
+    struct buffer frames; /* the response, unless nobody asked, then each hand-out's */
+    size_t response_bytes;
+    struct outgoing {
+        struct id128 session;
+        uint64_t attachment; /* under which its frame is encoded */
+        size_t bytes;
+    } * handouts;
+    size_t handout_count;
+    struct id128 *closed; /* runs that ended */
+    size_t closed_count;
+    struct arena arena; /* of handouts and closed */
 };
 
 struct outcome_queue {
@@ -178,10 +188,11 @@ struct replica {
     struct partition partition;
     struct id_map connection_map;
     struct connection *connections;
-    struct arena turn_arena; /* reset at the end of each turn */
-    struct arena scratch;    /* reset by whoever uses it */
-    struct buffer frame;     /* the frame being encoded */
-    uint64_t now_us;         /* monotonic, of this turn */
+    struct arena turn_arena;     /* reset at the end of each turn */
+    struct arena decision_arena; /* reset before each decision */
+    struct arena scratch;        /* reset by whoever uses it */
+    struct buffer frame;         /* the frame being encoded */
+    uint64_t now_us;             /* monotonic, of this turn */
     uint64_t last_turn_us;
     uint64_t seed[2];
     size_t jobs_out;
@@ -216,8 +227,11 @@ void commands_own_load(struct partition *partition, uint64_t *load,
 uint64_t commands_deadline_us(const struct partition *partition);
 
 /* outcomes.c: answers and effects that wait */
-struct outcome *outcome_new(struct partition *partition);
-void outcome_free(struct partition *partition, struct outcome *outcome);
+/* What leaves of a decision when index is committed, and round (0: none) confirmed. NULL: no
+ * memory.
+ */
+struct outcome *outcome_new(struct partition *partition, struct origin origin,
+                            const struct decision *decision, uint64_t index, uint64_t round);
 void outcomes_add(struct outcome_queue *queue, struct outcome *outcome);
 void outcomes_release(struct partition *partition);
 void outcomes_fail_all(struct partition *partition);
@@ -249,7 +263,13 @@ bool sessions_is_newest(const struct partition *partition, struct id128 session,
                         uint64_t attachment);
 bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
                           uint64_t term, uint64_t attachment);
-void sessions_hand_out(struct partition *partition, const struct decision_handout *handout);
+/* Append the frame of a hand-out to out, as it is for its session's attachment of now. */
+void sessions_encode_handout(const struct partition *partition,
+                             const struct decision_handout *handout, struct buffer *out,
+                             uint64_t *attachment_out);
+/* Send that frame, if the session is attached. */
+void sessions_hand_out(struct partition *partition, struct id128 session, uint64_t attachment,
+                       struct bytes frame);
 void sessions_begin(struct partition *partition); /* became leader */
 void sessions_activate(
     struct partition *partition);               /* find recorded hand-outs, then answer attaches */
@@ -287,6 +307,10 @@ void clients_closed(struct replica *replica, uint64_t connection);
 void clients_announce(struct replica *replica); /* who leads, to everybody */
 void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,
                      struct bytes detail, struct bytes answer, uint64_t index);
+/* In two parts: the response's frame, appended to out, and its leaving. */
+void clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
+                             struct bytes answer, uint64_t index, struct buffer *out);
+void clients_respond_with(struct replica *replica, struct origin origin, struct bytes frame);
 void clients_send(struct replica *replica, uint64_t connection, uint8_t type,
                   const struct schema *schema, const void *message);
 void clients_done(struct replica *replica);

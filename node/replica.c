@@ -205,6 +205,7 @@ void replica_free(struct replica *replica)
     free(partition->closings);
     free(partition->batch);
     arena_done(&replica->turn_arena);
+    arena_done(&replica->decision_arena);
     arena_done(&replica->scratch);
     buffer_done(&replica->frame);
     free(replica);

@@ -92,24 +92,59 @@ static void session_free(struct partition *partition, struct session *session)
 
 /* ---- sending steps ---- */
 
-static void send_handout(struct partition *partition, const struct session *session,
-                         const struct msg_handout *handout)
+static void encode_handout(const struct partition *partition, uint64_t attachment,
+                           const struct msg_handout *handout, struct buffer *out)
 {
     struct msg_handout copy = *handout;
     const struct msg_handouts message = {.partition = partition->number,
                                          .term = partition->term,
-                                         .attachment = session->attachment,
+                                         .attachment = attachment,
                                          .handouts = {.elements = &copy, .count = 1}};
-    clients_send(partition->replica, session->connection, FRAME_HANDOUTS, &schema_handouts,
-                 &message);
+    codec_encode(&schema_handouts, &message, out);
 }
 
-void sessions_hand_out(struct partition *partition, const struct decision_handout *handout)
+static void send_handout(struct partition *partition, const struct session *session,
+                         const struct msg_handout *handout)
+{
+    const struct links_port *links = &partition->replica->options.links;
+    struct buffer *frame = &partition->replica->frame;
+    buffer_reset(frame);
+    encode_handout(partition, session->attachment, handout, frame);
+    if (!frame->is_failed)
+        (void)links->client_send(links->self, session->connection, FRAME_HANDOUTS,
+                                 buffer_bytes(frame));
+}
+
+void sessions_encode_handout(const struct partition *partition,
+                             const struct decision_handout *handout, struct buffer *out,
+                             uint64_t *attachment_out)
 {
     const struct session *session = session_find(partition, handout->session);
-    if (session != NULL && session->is_attached)
-        send_handout(partition, session, &handout->handout);
-    /* Else it attaches again and is found not to hold it, or it loses the lease. */
+    *attachment_out = session != NULL ? session->attachment : 0;
+    encode_handout(partition, *attachment_out, &handout->handout, out);
+}
+
+/* It has attached anew since the frame was encoded. */
+static void send_anew(struct partition *partition, const struct session *session,
+                      struct bytes frame)
+{
+    struct msg_handouts message;
+    if (codec_decode(&schema_handouts, frame, &partition->replica->turn_arena, &message, NULL) ==
+        PAWL_OK)
+        send_handout(partition, session, message.handouts.elements);
+}
+
+void sessions_hand_out(struct partition *partition, struct id128 id, uint64_t attachment,
+                       struct bytes frame)
+{
+    const struct links_port *links = &partition->replica->options.links;
+    const struct session *session = session_find(partition, id);
+    if (session == NULL || !session->is_attached)
+        return; /* it attaches again and is found not to hold it, or it loses the lease */
+    if (session->attachment == attachment)
+        (void)links->client_send(links->self, session->connection, FRAME_HANDOUTS, frame);
+    else
+        send_anew(partition, session, frame);
 }
 
 /* ---- attaching ---- */

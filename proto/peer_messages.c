@@ -114,7 +114,7 @@ static struct bytes write_value(const struct row_write *write)
     return write->is_deleted ? bytes_of(NULL, 0) : write->value;
 }
 
-static size_t entry_bytes(const struct entry *entry)
+size_t entry_bytes(const struct entry *entry)
 {
     size_t bytes = ENTRY_HEAD_BYTES + WRITE_HEAD_BYTES * entry->write_count;
     for (size_t i = 0; i < entry->write_count; i++)
@@ -139,17 +139,21 @@ static uint8_t *write_put(uint8_t *out, const struct row_write *write)
     return bytes_put(bytes_put(out + WRITE_HEAD_BYTES, write->key), value);
 }
 
+void entry_put(const struct entry *entry, uint8_t *out)
+{
+    out[0] = ENTRY_VERSION;
+    le64_put(out + 1, entry->clock_us);
+    le32_put(out + 9, (uint32_t)entry->write_count);
+    out += ENTRY_HEAD_BYTES;
+    for (size_t i = 0; i < entry->write_count; i++)
+        out = write_put(out, &entry->writes[i]);
+}
+
 void entry_encode(const struct entry *entry, struct buffer *out)
 {
     uint8_t *at = buffer_extend(out, entry_bytes(entry));
-    if (at == NULL)
-        return;
-    at[0] = ENTRY_VERSION;
-    le64_put(at + 1, entry->clock_us);
-    le32_put(at + 9, (uint32_t)entry->write_count);
-    at += ENTRY_HEAD_BYTES;
-    for (size_t i = 0; i < entry->write_count; i++)
-        at = write_put(at, &entry->writes[i]);
+    if (at != NULL)
+        entry_put(entry, at);
 }
 
 enum pawl_error entry_clock(struct bytes payload, uint64_t *clock_us_out)

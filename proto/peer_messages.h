@@ -75,6 +75,9 @@ struct entry {
 /* Append the payload to out; keys have at most ROW_KEY_BYTES_MAX bytes. An error shows in
  * out->is_failed. */
 void entry_encode(const struct entry *entry, struct buffer *out);
+/* The same to where there is room for it: how many bytes, and the bytes. */
+size_t entry_bytes(const struct entry *entry);
+void entry_put(const struct entry *entry, uint8_t *out);
 /* Only the clock, for who does not need the writes. PAWL_E_INVALID. */
 MUST_USE enum pawl_error entry_clock(struct bytes payload, uint64_t *clock_us_out);
 /* Keys and values are views into payload; the write array is in the arena. PAWL_E_INVALID,

@@ -112,6 +112,30 @@ static void test_command_that_waited_for_rows_is_decided_once_they_are_loaded(vo
     assert_int_equal(single->answers[1].count, 1);
 }
 
+static void test_handout_leaves_under_the_attachment_of_when_it_is_committed(void **state)
+{
+    static const struct {
+        uint64_t connection, attachment; /* when it is committed */
+    } then[] = {{2, 1}, {3, 2}};
+    for (size_t i = 0; i < sizeof then / sizeof then[0]; i++) {
+        struct single *single = *state;
+        single_attach(single, 1, 1, 1);
+        single_attach_worker(single, 2, 2, 1, "a.work");
+        single->holds_appends = true;
+        start(single, 1, 1, 1, 11);
+        if (then[i].attachment != 1)
+            single_attach_worker(single, then[i].connection, 2, then[i].attachment, "a.work");
+        assert_int_equal(single->handouts.count, 0);
+        single->holds_appends = false;
+        single_settle(single);
+        assert_int_equal(single->handouts.count, 1);
+        assert_int_equal(single->handouts.connection, then[i].connection);
+        assert_int_equal(single->handouts.attachment, then[i].attachment);
+        (void)end(state);
+        assert_int_equal(begin(state), 0);
+    }
+}
+
 static void ask_result(struct single *single, uint64_t connection, uint64_t correlation)
 {
     /* The workflow's id is the id of the request that started it. */
@@ -235,6 +259,7 @@ int main(void)
         TEST(test_start_asked_again_without_room_gets_its_answer),
         TEST(test_request_outside_the_newest_attachment_is_rejected_without_effect),
         TEST(test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided),
+        TEST(test_handout_leaves_under_the_attachment_of_when_it_is_committed),
         TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
         TEST(test_result_of_an_open_run_is_forgotten_with_its_connection),
         TEST(test_clock_jump_of_the_cluster_is_an_event),

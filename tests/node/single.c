@@ -44,7 +44,13 @@ static bool client_send(void *self, uint64_t connection, uint8_t type, struct by
     struct single *single = self;
     struct arena arena = {0};
     struct msg_response response;
-    (void)connection;
+    struct msg_handouts handouts;
+    if (type == FRAME_HANDOUTS &&
+        codec_decode(&schema_handouts, body, &arena, &handouts, NULL) == PAWL_OK) {
+        single->handouts.connection = connection;
+        single->handouts.attachment = handouts.attachment;
+        single->handouts.count += (uint32_t)handouts.handouts.count;
+    }
     if (type == FRAME_RESPONSE &&
         codec_decode(&schema_response, body, &arena, &response, NULL) == PAWL_OK) {
         assert(response.correlation < SINGLE_ANSWERS_MAX);
@@ -106,7 +112,8 @@ static bool work(struct single *single)
 {
     for (struct job **at = &single->jobs; *at != NULL; at = &(*at)->next) {
         struct job *job = *at;
-        if (job->kind == JOB_LOAD && single->holds_loads)
+        if ((job->kind == JOB_LOAD && single->holds_loads) ||
+            (job->kind == JOB_LOG_APPEND && single->holds_appends))
             continue;
         *at = job->next;
         if (single->jobs_last_next == &job->next)
@@ -128,7 +135,7 @@ void single_settle(struct single *single)
         const struct replica_status status = replica_status(single->replica);
         if (status.flushed_index == status.last_index && status.is_active)
             return;
-        if (single->holds_loads && status.is_active)
+        if ((single->holds_loads || single->holds_appends) && status.is_active)
             return;
         turn(single, NULL, 0);
     }
@@ -233,17 +240,32 @@ void single_close(struct single *single, uint64_t connection)
     turn(single, &input, 1);
 }
 
-void single_attach(struct single *single, uint64_t connection, uint8_t session, uint64_t attachment)
+static void attach_with(struct single *single, uint64_t connection, uint8_t session,
+                        uint64_t attachment, struct list types)
 {
     const struct msg_hello hello = {.version_min = PROTOCOL_VERSION,
                                     .version_max = PROTOCOL_VERSION,
                                     .session = id_of(session)};
     const struct msg_attach attach = {.term = replica_status(single->replica).term,
                                       .attachment = attachment,
-                                      .session = id_of(session)};
+                                      .session = id_of(session),
+                                      .types = types,
+                                      .credit = types.count > 0};
     single_frame(single, connection, FRAME_HELLO, &schema_hello, &hello);
     single_frame(single, connection, FRAME_ATTACH, &schema_attach, &attach);
     single_settle(single);
+}
+
+void single_attach(struct single *single, uint64_t connection, uint8_t session, uint64_t attachment)
+{
+    attach_with(single, connection, session, attachment, (struct list){NULL, 0});
+}
+
+void single_attach_worker(struct single *single, uint64_t connection, uint8_t session,
+                          uint64_t attachment, const char *type)
+{
+    struct bytes types = bytes_string(type);
+    attach_with(single, connection, session, attachment, (struct list){&types, 1});
 }
 
 void single_request(struct single *single, uint64_t connection, uint64_t attachment,

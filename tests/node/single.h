@@ -15,6 +15,7 @@ struct single {
     uint64_t now_us, wall_us;
     uint64_t free_bytes; /* of its disk, as each flush says */
     bool holds_loads;    /* loads stay undone */
+    bool holds_appends;  /* what the log is to write too */
     uint64_t random;
     struct job *jobs, **jobs_last_next;
     struct single_answer {
@@ -22,6 +23,10 @@ struct single {
         enum pawl_error error;
         uint32_t count;
     } answers[SINGLE_ANSWERS_MAX]; /* by correlation */
+    struct single_handouts {
+        uint64_t connection, attachment; /* of the last */
+        uint32_t count;
+    } handouts;
 };
 
 /* With an empty store; leads at once. */
@@ -41,6 +46,9 @@ void single_close(struct single *single, uint64_t connection);
 /* Hello and attach; connection 0 is nobody's. */
 void single_attach(struct single *single, uint64_t connection, uint8_t session,
                    uint64_t attachment);
+/* The same of a worker that takes one step of a type. */
+void single_attach_worker(struct single *single, uint64_t connection, uint8_t session,
+                          uint64_t attachment, const char *type);
 void single_request(struct single *single, uint64_t connection, uint64_t attachment,
                     uint64_t correlation, uint8_t request, enum request_kind kind,
                     const struct schema *schema, const void *body);
