@@ -48,7 +48,7 @@ static uint64_t flush_end(const struct partition *partition, uint64_t index)
 }
 
 /* NULL: no memory. */
-static struct job *flush_job(const struct partition *partition, uint64_t index)
+static struct job *flush_job(struct partition *partition, uint64_t index)
 {
     const size_t count = (size_t)(index - partition->flushed_index);
     struct job *job = job_new(JOB_FLUSH, partition->number);
@@ -63,6 +63,7 @@ static struct job *flush_job(const struct partition *partition, uint64_t index)
         job->flush.payloads[i] =
             entry_cache_get(&partition->cache, partition->flushed_index + 1 + i)->payload;
     job->flush.payload_count = count;
+    job->flush.change = &partition->net_change;
     job->flush.hash_seed = partition->replica->seed[1];
     job->flush.free_bytes = UINT64_MAX;
     job->flush.mark = (struct rows_mark){.index = index,

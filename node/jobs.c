@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "node/store/net_change.h"
 #include "node/store/table_place.h"
 #include "proto/limits.h"
 
@@ -14,7 +13,6 @@ enum {
     RUN_STEPS_MAX = 2,         /* that come with the header of a run, the newest */
     RUN_VALUES_MAX = 8,
     RUN_BYTES_MAX = 64 << 10,
-    FLUSH_ARENA_BYTES_MAX = 512 << 20, /* for the net change of one flush */
 };
 
 struct job *job_new(enum job_kind kind, uint32_t partition)
@@ -89,28 +87,32 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
     return PAWL_OK;
 }
 
-/* The net change of entries. */
-static enum pawl_error net_change(struct job *job, struct arena *arena,
-                                  struct payload *const *payloads, size_t payload_count,
-                                  uint64_t hash_seed, struct row_write **writes_out,
-                                  size_t *write_count_out)
+static enum pawl_error change_add(struct net_change *change, const struct payload *payload,
+                                  struct arena *scratch)
 {
-    struct entry *entries = arena_array(arena, payload_count, sizeof *entries);
-    size_t count = 0;
-    if (entries == NULL && payload_count > 0)
-        return PAWL_E_NO_MEMORY;
-    for (size_t i = 0; i < payload_count; i++) {
-        const struct payload *payload = payloads[i];
-        if (payload == NULL)
-            continue;
-        enum pawl_error error =
-            entry_decode(bytes_of(payload->data, payload->size), arena, &entries[count++]);
-        if (error == PAWL_E_NO_MEMORY)
-            return error;
-        if (error != PAWL_OK)
-            return diag_fail(&job->diag, PAWL_E_CORRUPT, "a committed entry cannot be read");
-    }
-    return net_change_of(entries, count, hash_seed, arena, writes_out, write_count_out);
+    struct entry entry;
+    arena_reset(scratch);
+    TRY(entry_decode(bytes_of(payload->data, payload->size), scratch, &entry));
+    return net_change_add(change, &entry);
+}
+
+/* The net change of entries; the writes are alive until the next one is made of them. */
+static enum pawl_error net_change(struct net_change *change, struct payload *const *payloads,
+                                  size_t payload_count, uint64_t hash_seed,
+                                  const struct row_write **writes_out, size_t *write_count_out,
+                                  struct pawl_diag *diag)
+{
+    struct arena scratch = {0};
+    enum pawl_error error = PAWL_OK;
+    net_change_begin(change, hash_seed);
+    for (size_t i = 0; i < payload_count && error == PAWL_OK; i++)
+        if (payloads[i] != NULL)
+            error = change_add(change, payloads[i], &scratch);
+    arena_done(&scratch);
+    if (error != PAWL_OK && error != PAWL_E_NO_MEMORY)
+        return diag_fail(diag, PAWL_E_CORRUPT, "a committed entry cannot be read");
+    TRY(error);
+    return net_change_end(change, writes_out, write_count_out);
 }
 
 static size_t payload_bytes(struct payload *const *payloads, size_t count)
@@ -121,22 +123,19 @@ static size_t payload_bytes(struct payload *const *payloads, size_t count)
     return bytes;
 }
 
-static enum pawl_error flush_window(const struct rows_port *rows, struct job *job,
-                                    struct arena *arena)
+static enum pawl_error flush_window(const struct rows_port *rows, struct job *job)
 {
-    struct row_write *writes = NULL;
+    const struct row_write *writes;
     job->flush.bytes = payload_bytes(job->flush.payloads, job->flush.payload_count);
-    TRY(net_change(job, arena, job->flush.payloads, job->flush.payload_count, job->flush.hash_seed,
-                   &writes, &job->flush.write_count));
+    TRY(net_change(job->flush.change, job->flush.payloads, job->flush.payload_count,
+                   job->flush.hash_seed, &writes, &job->flush.write_count, &job->diag));
     return rows->flush(rows->self, job->partition, &job->flush.mark, writes, job->flush.write_count,
                        &job->diag);
 }
 
 enum pawl_error job_run_flush(const struct rows_port *rows, struct job *job)
 {
-    struct arena arena = {.limit = FLUSH_ARENA_BYTES_MAX};
-    job->error = flush_window(rows, job, &arena);
-    arena_done(&arena); /* large, and given back where it was used */
+    job->error = flush_window(rows, job);
     return job->error;
 }
 
@@ -326,7 +325,8 @@ static enum pawl_error load_parts(const struct rows_port *rows, struct rows_snap
 
 /* What the snapshot, which may be newer than the store was when the query was asked for, lacks of
  * the query's entries lies over it. */
-static enum pawl_error lay_over(struct job *job, uint64_t snapshot_index, struct rows_view *view)
+static enum pawl_error lay_over(struct job *job, uint64_t snapshot_index, struct net_change *change,
+                                struct rows_view *view)
 {
     const uint64_t before = job->query.index - job->query.payload_count;
     if (job->query.index <= snapshot_index)
@@ -335,19 +335,16 @@ static enum pawl_error lay_over(struct job *job, uint64_t snapshot_index, struct
         return PAWL_OK;
     assert(before <= snapshot_index); /* the store only advances */
     const size_t known = (size_t)(snapshot_index - before);
-    struct row_write *writes = NULL;
-    TRY(net_change(job, &job->arena, job->query.payloads + known, job->query.payload_count - known,
-                   job->query.hash_seed, &writes, &view->write_count));
-    view->writes = writes;
-    return PAWL_OK;
+    return net_change(change, job->query.payloads + known, job->query.payload_count - known,
+                      job->query.hash_seed, &view->writes, &view->write_count, &job->diag);
 }
 
 static enum pawl_error run_query(const struct rows_port *rows, struct rows_snapshot *snapshot,
-                                 struct engine *engine, struct job *job)
+                                 struct engine *engine, struct net_change *change, struct job *job)
 {
     struct rows_view over = {.rows = rows, .snapshot = snapshot, .arena = &job->arena};
     struct bytes answer = {NULL, 0};
-    TRY(lay_over(job, rows->snapshot_mark(rows->self, snapshot).index, &over));
+    TRY(lay_over(job, rows->snapshot_mark(rows->self, snapshot).index, change, &over));
     const struct view view = rows_view_of(&over);
     enum pawl_error error = wf_query(engine, &view, job->query.kind, job->query.body, &job->arena,
                                      &answer, &job->query.run, &job->diag);
@@ -364,7 +361,9 @@ void job_run_read(const struct rows_port *rows, struct engine *engine, struct jo
     if (job->error != PAWL_OK)
         return;
     if (job->kind == JOB_QUERY) {
-        job->error = run_query(rows, snapshot, engine, job);
+        struct net_change change = {0};
+        job->error = run_query(rows, snapshot, engine, &change, job);
+        net_change_done(&change);
     } else {
         job->load.label = rows->snapshot_mark(rows->self, snapshot).index;
         job->error = load_parts(rows, snapshot, job);

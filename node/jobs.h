@@ -11,6 +11,7 @@
 #define PAWL_NODE_JOBS_H
 
 #include "node/store/memory.h"
+#include "node/store/net_change.h"
 #include "node/store/rows_port.h"
 #include "node/wal/wal.h"
 #include "proto/peer_messages.h"
@@ -72,6 +73,7 @@ struct job {
             struct payload **payloads; /* of the window's entries, oldest first; NULL: of a no-op.
                                           The cache keeps them until the flush is back */
             size_t payload_count;
+            struct net_change *change; /* the partition's */
             uint64_t hash_seed;
             struct rows_mark mark;
             size_t bytes;        /* brought back: of the payloads */

@@ -117,6 +117,7 @@ struct partition {
      * in the cache; only a leader's memory knows their rows. */
     uint64_t flushed_index, applied_index; /* it begins behind the first and ends with the second */
     size_t window_bytes;                   /* of payloads */
+    struct net_change net_change;          /* of the flush under way */
 
     /* Decided in this turn, not proposed yet */
     struct raft_entry *batch;

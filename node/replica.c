@@ -195,6 +195,7 @@ void replica_free(struct replica *replica)
     id_map_done(&partition->session_map);
     id_map_done(&partition->watched_runs);
     entry_cache_done(&partition->cache);
+    net_change_done(&partition->net_change);
     buffer_done(&partition->activation_cursor);
     raft_free(partition->raft);
     memory_free(partition->memory);

@@ -1,223 +1,335 @@
 #include "node/store/net_change.h"
 
+#include <stdlib.h>
+
 #include "node/store/place_hash.h"
 #include "node/store/table_place.h"
 
+/* A key's first bytes, as numbers that sort as the bytes do, zeros behind its end. Most keys are no
+ * longer, so that neither a search nor sorting needs the key itself. */
+enum { HEAD_WORDS = 5, HEAD_BYTES = 8 * HEAD_WORDS };
+
 /* A row that was written. */
-struct written {
+struct written_row {
     uint64_t hash;
-    const struct row_write *newest;
-    bool is_new; /* its first write was */
+    uint64_t head[HEAD_WORDS];
+    struct row_write newest; /* is_new: its first write was */
 };
 
-/* Its place in the result: what sorts it is here, so that sorting touches no key. */
-enum { HEAD_WORDS = 3 };
-struct ranked {
-    uint64_t head[HEAD_WORDS]; /* the key's first bytes, as numbers that sort as the bytes do */
-    uint32_t row;              /* its number among the written */
-    uint8_t table;
+/* Its place in its table. */
+enum { RANK_WORDS = 3 };
+struct ranked_row {
+    uint64_t head[RANK_WORDS];
+    const struct written_row *row;
 };
 
-struct gathering {
-    uint64_t hash_seed;
-    struct written *rows;
-    size_t row_count;
-    uint32_t *slots; /* hash -> place in rows plus 1; 0: free */
-    size_t slot_count;
-    /* Rows of tables whose keys rise: each is written once, in order, and needs neither. */
-    const struct row_write **rising;
-    size_t rising_count;
-    bool is_rising;
-};
+enum { ROWS_FIRST = 1024, ROWS_KEPT_MAX = 1 << 16 };
 
-static size_t count_writes(const struct entry *entries, size_t entry_count)
+void net_change_done(struct net_change *change)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < entry_count; i++)
-        count += entries[i].write_count;
-    return count;
+    free(change->rows);
+    free(change->slots);
+    free(change->rising);
+    free(change->ranked);
+    free(change->writes);
+    *change = (struct net_change){.rows = NULL};
 }
 
-static bool gathering_init(struct gathering *gathering, size_t write_count, struct arena *arena)
+void net_change_begin(struct net_change *change, uint64_t hash_seed)
 {
-    gathering->slot_count = 16;
-    while (gathering->slot_count < 2 * write_count)
-        gathering->slot_count *= 2;
-    gathering->rows = arena_array(arena, write_count, sizeof *gathering->rows);
-    gathering->rising = arena_array(arena, write_count, sizeof *gathering->rising);
-    gathering->slots = arena_array(arena, gathering->slot_count, sizeof *gathering->slots);
-    return gathering->rows != NULL && gathering->rising != NULL && gathering->slots != NULL;
+    if (change->row_capacity > ROWS_KEPT_MAX || change->rising_capacity > ROWS_KEPT_MAX)
+        net_change_done(change); /* few runs are as long */
+    change->hash_seed = hash_seed;
+    change->row_count = change->rising_count = 0;
+    change->is_rising = true;
+    if (change->slots != NULL)
+        memset(change->slots, 0, 2 * change->row_capacity * sizeof *change->slots);
 }
 
-/* The slot of the row, or the free slot where it would go. */
-static uint32_t *slot_find(const struct gathering *gathering, uint64_t hash,
-                           const struct row_write *write)
+static size_t slot_home(const struct net_change *change, uint64_t hash)
 {
-    const size_t mask = gathering->slot_count - 1;
-    for (size_t slot = (size_t)(hash >> 16) & mask;; slot = (slot + 1) & mask) {
-        if (gathering->slots[slot] == 0)
-            return &gathering->slots[slot];
-        const struct written *row = &gathering->rows[gathering->slots[slot] - 1];
-        if (row->hash == hash && row->newest->table == write->table &&
-            bytes_equal(row->newest->key, write->key))
-            return &gathering->slots[slot];
-    }
+    return (size_t)(hash >> 16) & (2 * change->row_capacity - 1);
 }
 
-static void gather_write(struct gathering *gathering, const struct row_write *write)
+static size_t slot_after(const struct net_change *change, size_t slot)
 {
-    const uint64_t hash = place_hash(gathering->hash_seed, write->table, write->key);
-    uint32_t *slot = slot_find(gathering, hash, write);
-    if (*slot != 0) {
-        gathering->rows[*slot - 1].newest = write;
-        return;
-    }
-    gathering->rows[gathering->row_count] =
-        (struct written){.hash = hash, .newest = write, .is_new = write->is_new};
-    *slot = (uint32_t)++gathering->row_count;
+    return (slot + 1) & (2 * change->row_capacity - 1);
 }
 
-/* False: it does not stand behind the last of them. */
-static bool gather_rising(struct gathering *gathering, const struct row_write *write)
+static bool rows_grow(struct net_change *change)
 {
-    const size_t count = gathering->rising_count;
-    if (count > 0 && bytes_compare(gathering->rising[count - 1]->key, write->key) >= 0)
+    const size_t capacity = change->row_capacity == 0 ? ROWS_FIRST : 2 * change->row_capacity;
+    struct written_row *rows = realloc(change->rows, capacity * sizeof *rows);
+    if (rows == NULL)
         return false;
-    gathering->rising[gathering->rising_count++] = write;
+    change->rows = rows;
+    uint32_t *slots = calloc(2 * capacity, sizeof *slots);
+    if (slots == NULL)
+        return false;
+    free(change->slots);
+    change->slots = slots;
+    change->row_capacity = capacity;
+    for (size_t i = 0; i < change->row_count; i++) {
+        size_t slot = slot_home(change, rows[i].hash);
+        while (slots[slot] != 0)
+            slot = slot_after(change, slot);
+        slots[slot] = (uint32_t)(i + 1);
+    }
     return true;
 }
 
-/* False: a key did not rise. */
-static bool gather(struct gathering *gathering, const struct entry *entries, size_t entry_count)
+/* Up to eight bytes of a key, as be64_get would with zeros behind the key. */
+static uint64_t word_at(struct bytes key, size_t at)
 {
-    for (size_t i = 0; i < entry_count; i++)
-        for (size_t k = 0; k < entries[i].write_count; k++) {
-            const struct row_write *write = &entries[i].writes[k];
-            const bool is_rising =
-                gathering->is_rising && table_place((enum row_table)write->table) == PLACE_STORE;
-            if (!is_rising)
-                gather_write(gathering, write);
-            else if (!gather_rising(gathering, write))
-                return false;
+    if (at + 8 <= key.size)
+        return be64_get(key.data + at);
+    uint8_t rest[8] = {0};
+    for (size_t i = 0; at + i < key.size; i++)
+        rest[i] = key.data[at + i];
+    return be64_get(rest);
+}
+
+static void head_of(struct bytes key, uint64_t head[HEAD_WORDS])
+{
+    size_t i = 0;
+    for (; 8 * i < key.size && i < HEAD_WORDS; i++)
+        head[i] = word_at(key, 8 * i);
+    for (; i < HEAD_WORDS; i++)
+        head[i] = 0;
+}
+
+static uint64_t hash_of(uint64_t seed, const struct row_write *write,
+                        const uint64_t head[HEAD_WORDS])
+{
+    if (write->key.size > HEAD_BYTES)
+        return place_hash(seed, write->table, write->key);
+    uint64_t hash = place_hash_mix(seed, (uint64_t)write->table << 32 | write->key.size);
+    for (size_t i = 0; 8 * i < write->key.size; i++)
+        hash = place_hash_mix(hash, head[i]);
+    return place_hash_mix(hash, seed);
+}
+
+static bool is_of(const struct written_row *row, uint64_t hash, const uint64_t head[HEAD_WORDS],
+                  const struct row_write *write)
+{
+    const struct bytes key = row->newest.key;
+    if (row->hash != hash || row->newest.table != write->table || key.size != write->key.size)
+        return false;
+    for (size_t i = 0; i < HEAD_WORDS; i++)
+        if (row->head[i] != head[i])
+            return false;
+    return key.size <= HEAD_BYTES || bytes_equal(key, write->key);
+}
+
+/* One write of a row that may have been written before. */
+static bool row_write(struct net_change *change, const struct row_write *write)
+{
+    if (change->row_count == change->row_capacity && !rows_grow(change))
+        return false;
+    struct written_row *row = &change->rows[change->row_count]; /* if it is a new one */
+    head_of(write->key, row->head);
+    row->hash = hash_of(change->hash_seed, write, row->head);
+    size_t slot = slot_home(change, row->hash);
+    for (; change->slots[slot] != 0; slot = slot_after(change, slot)) {
+        struct written_row *known = &change->rows[change->slots[slot] - 1];
+        if (is_of(known, row->hash, row->head, write)) {
+            const bool is_new = known->newest.is_new;
+            known->newest = *write;
+            known->newest.is_new = is_new;
+            return true;
         }
+    }
+    row->newest = *write;
+    change->slots[slot] = (uint32_t)++change->row_count;
     return true;
 }
 
 /* If what should rise does not, all rows go the long way. */
-static void gather_all(struct gathering *gathering, const struct entry *entries, size_t entry_count)
+static bool rising_end(struct net_change *change)
 {
-    gathering->is_rising = true;
-    if (gather(gathering, entries, entry_count))
-        return;
-    gathering->is_rising = false;
-    gathering->row_count = gathering->rising_count = 0;
-    memset(gathering->slots, 0, gathering->slot_count * sizeof *gathering->slots);
-    (void)gather(gathering, entries, entry_count);
+    change->is_rising = false;
+    for (size_t i = 0; i < change->rising_count; i++)
+        if (!row_write(change, &change->rising[i]))
+            return false;
+    change->rising_count = 0;
+    return true;
 }
 
-static bool is_born_and_dead(const struct written *row)
+static bool rising_write(struct net_change *change, const struct row_write *write)
 {
-    return row->is_new && row->newest->is_deleted;
+    if (change->rising_count == change->rising_capacity) {
+        const size_t capacity = change->rising_count == 0 ? ROWS_FIRST : 2 * change->rising_count;
+        struct row_write *rising = realloc(change->rising, capacity * sizeof *rising);
+        if (rising == NULL)
+            return false;
+        change->rising = rising;
+        change->rising_capacity = capacity;
+    }
+    change->rising[change->rising_count++] = *write;
+    return true;
 }
 
-static struct ranked rank_of(const struct row_write *write, size_t row)
+static bool is_risen(const struct net_change *change, const struct row_write *write)
 {
-    uint8_t head[8 * HEAD_WORDS] = {0};
-    memcpy(head, write->key.data, write->key.size < sizeof head ? write->key.size : sizeof head);
-    struct ranked ranked = {.row = (uint32_t)row, .table = write->table};
-    for (size_t i = 0; i < HEAD_WORDS; i++)
-        ranked.head[i] = be64_get(head + 8 * i);
-    return ranked;
+    if (change->rising_count == 0)
+        return true;
+    const struct row_write *last = &change->rising[change->rising_count - 1];
+    return last->table == write->table && bytes_compare(last->key, write->key) < 0;
 }
 
-/* Those that the store must hear of. */
-static size_t rank_rows(const struct gathering *gathering, struct ranked *ranked)
+static bool write_add(struct net_change *change, const struct row_write *write)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < gathering->row_count; i++)
-        if (!is_born_and_dead(&gathering->rows[i]))
-            ranked[count++] = rank_of(gathering->rows[i].newest, i);
-    return count;
+    if (!change->is_rising || table_place((enum row_table)write->table) != PLACE_STORE)
+        return row_write(change, write);
+    if (is_risen(change, write))
+        return rising_write(change, write);
+    return rising_end(change) && row_write(change, write);
 }
 
-static bool is_before(const struct gathering *gathering, const struct ranked *left,
-                      const struct ranked *right)
+enum pawl_error net_change_add(struct net_change *change, const struct entry *entry)
 {
-    if (left->table != right->table)
-        return left->table < right->table;
-    for (size_t i = 0; i < HEAD_WORDS; i++)
+    for (size_t i = 0; i < entry->write_count; i++)
+        if (!write_add(change, &entry->writes[i]))
+            return PAWL_E_NO_MEMORY;
+    return PAWL_OK;
+}
+
+static bool is_born_and_dead(const struct written_row *row)
+{
+    return row->newest.is_new && row->newest.is_deleted;
+}
+
+static bool is_before(const struct ranked_row *left, const struct ranked_row *right)
+{
+    for (size_t i = 0; i < RANK_WORDS; i++)
         if (left->head[i] != right->head[i])
             return left->head[i] < right->head[i];
-    return bytes_compare(gathering->rows[left->row].newest->key,
-                         gathering->rows[right->row].newest->key) < 0;
+    return bytes_compare(left->row->newest.key, right->row->newest.key) < 0;
 }
 
-/* Merge [begin, middle) and [middle, end) of from into to. */
-static void merge_parts(const struct gathering *gathering, const struct ranked *from, size_t begin,
-                        size_t middle, size_t end, struct ranked *to)
+/* A few rows, by putting each before those that it precedes. */
+static void sort_part(struct ranked_row *rows, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const struct ranked_row row = rows[i];
+        size_t at = i;
+        for (; at > 0 && is_before(&row, &rows[at - 1]); at--)
+            rows[at] = rows[at - 1];
+        rows[at] = row;
+    }
+}
+
+/* Merge [begin, middle) and [middle, end) of from into to. Keys mostly rise with time, so the
+ * second part often follows the first. */
+static void merge_parts(const struct ranked_row *from, size_t begin, size_t middle, size_t end,
+                        struct ranked_row *to)
 {
     size_t left = begin, right = middle;
-    while (left < middle && right < end)
-        to[begin++] =
-            is_before(gathering, &from[right], &from[left]) ? from[right++] : from[left++];
+    if (middle < end && is_before(&from[middle], &from[middle - 1]))
+        while (left < middle && right < end)
+            to[begin++] = is_before(&from[right], &from[left]) ? from[right++] : from[left++];
     memcpy(to + begin, from + left, (middle - left) * sizeof *to);
     memcpy(to + begin + (middle - left), from + right, (end - right) * sizeof *to);
 }
 
 /* Ascending, by merging ever longer parts; spare has as many elements. The sorted one of the two.
  */
-static struct ranked *sort_rows(const struct gathering *gathering, struct ranked *rows,
-                                size_t count, struct ranked *spare)
+static struct ranked_row *sort_rows(struct ranked_row *rows, size_t count, struct ranked_row *spare)
 {
-    for (size_t part = 1; part < count; part *= 2) {
+    enum { PART = 8 };
+    for (size_t begin = 0; begin < count; begin += PART)
+        sort_part(rows + begin, count - begin < PART ? count - begin : PART);
+    for (size_t part = PART; part < count; part *= 2) {
         for (size_t begin = 0; begin < count; begin += 2 * part) {
             const size_t middle = begin + part < count ? begin + part : count;
             const size_t end = begin + 2 * part < count ? begin + 2 * part : count;
-            merge_parts(gathering, rows, begin, middle, end, spare);
+            merge_parts(rows, begin, middle, end, spare);
         }
-        struct ranked *sorted = spare;
+        struct ranked_row *sorted = spare;
         spare = rows;
         rows = sorted;
     }
     return rows;
 }
 
-/* Both lists are sorted, and no table is in both. */
-static size_t join(const struct gathering *gathering, const struct ranked *rows, size_t row_count,
-                   struct row_write *writes)
+static bool results_reserve(struct net_change *change)
 {
-    size_t count = 0, risen = 0;
-    for (size_t i = 0; i < row_count; i++) {
-        const struct written *row = &gathering->rows[rows[i].row];
-        while (risen < gathering->rising_count && gathering->rising[risen]->table < rows[i].table)
-            writes[count++] = *gathering->rising[risen++];
-        writes[count] = *row->newest;
-        writes[count++].is_new = row->is_new;
+    const size_t write_count = change->row_count + change->rising_count;
+    if (change->ranked_capacity < 2 * change->row_count) {
+        free(change->ranked);
+        change->ranked_capacity = 2 * change->row_capacity;
+        change->ranked = calloc(change->ranked_capacity, sizeof *change->ranked);
     }
-    while (risen < gathering->rising_count)
-        writes[count++] = *gathering->rising[risen++];
-    return count;
+    if (change->write_capacity < write_count) {
+        free(change->writes);
+        change->write_capacity = change->row_capacity + change->rising_capacity;
+        change->writes = calloc(change->write_capacity, sizeof *change->writes);
+    }
+    if (change->ranked == NULL)
+        change->ranked_capacity = 0;
+    if (change->writes == NULL)
+        change->write_capacity = 0;
+    return change->ranked_capacity >= 2 * change->row_count &&
+           change->write_capacity >= write_count;
 }
 
-enum pawl_error net_change_of(const struct entry *entries, size_t entry_count, uint64_t hash_seed,
-                              struct arena *arena, struct row_write **writes_out,
-                              size_t *write_count_out)
+/* Those that the store must hear of, table by table; ends: where each table's begin, then end. */
+static void rank_rows(struct net_change *change, size_t ends[TABLE_COUNT])
 {
-    struct gathering gathering = {.hash_seed = hash_seed};
-    if (!gathering_init(&gathering, count_writes(entries, entry_count), arena))
+    memset(ends, 0, TABLE_COUNT * sizeof *ends);
+    for (size_t i = 0; i < change->row_count; i++)
+        if (!is_born_and_dead(&change->rows[i]))
+            ends[change->rows[i].newest.table]++;
+    for (size_t table = 0, begin = 0; table < TABLE_COUNT; table++) {
+        const size_t count = ends[table];
+        ends[table] = begin;
+        begin += count;
+    }
+    for (size_t i = 0; i < change->row_count; i++) {
+        const struct written_row *row = &change->rows[i];
+        if (is_born_and_dead(row))
+            continue;
+        struct ranked_row *ranked = &change->ranked[ends[row->newest.table]++];
+        memcpy(ranked->head, row->head, sizeof ranked->head);
+        ranked->row = row;
+    }
+}
+
+/* A table's rows, sorted, at the end of the result. */
+static size_t rows_put(struct net_change *change, struct ranked_row *rows, size_t row_count,
+                       size_t write_count)
+{
+    if (row_count == 0)
+        return write_count;
+    const struct ranked_row *sorted =
+        sort_rows(rows, row_count, change->ranked + change->row_count);
+    for (size_t i = 0; i < row_count; i++)
+        change->writes[write_count++] = sorted[i].row->newest;
+    return write_count;
+}
+
+static size_t rising_put(struct net_change *change, size_t table, size_t write_count)
+{
+    if (change->rising_count == 0 || change->rising[0].table != table)
+        return write_count;
+    memcpy(change->writes + write_count, change->rising,
+           change->rising_count * sizeof *change->rising);
+    return write_count + change->rising_count;
+}
+
+enum pawl_error net_change_end(struct net_change *change, const struct row_write **writes_out,
+                               size_t *write_count_out)
+{
+    size_t ends[TABLE_COUNT], count = 0, begin = 0;
+    if (!results_reserve(change))
         return PAWL_E_NO_MEMORY;
-    gather_all(&gathering, entries, entry_count);
-    struct ranked *rows = arena_array(arena, gathering.row_count, sizeof *rows);
-    struct ranked *spare = arena_array(arena, gathering.row_count, sizeof *spare);
-    if (rows == NULL || spare == NULL)
-        return PAWL_E_NO_MEMORY;
-    const size_t row_count = rank_rows(&gathering, rows);
-    rows = sort_rows(&gathering, rows, row_count, spare);
-    struct row_write *writes =
-        arena_array(arena, row_count + gathering.rising_count, sizeof *writes);
-    if (writes == NULL)
-        return PAWL_E_NO_MEMORY;
-    *write_count_out = join(&gathering, rows, row_count, writes);
-    *writes_out = writes;
+    rank_rows(change, ends);
+    for (size_t table = 0; table < TABLE_COUNT; table++) {
+        count = rows_put(change, change->ranked + begin, ends[table] - begin, count);
+        count = rising_put(change, table, count);
+        begin = ends[table];
+    }
+    *writes_out = change->writes;
+    *write_count_out = count;
     return PAWL_OK;
 }

@@ -538,16 +538,22 @@ static void window_matches(struct chain *chain, struct sim *sim, struct sim_node
     assert(rows != NULL);
     const struct rows_port port = rows_map_port(rows);
     struct rows_sum sums[TABLE_COUNT];
-    struct row_write *writes;
+    const struct row_write *writes;
+    struct net_change change = {0};
     size_t entry_count, write_count;
     arena_reset(&chain->arena);
     const struct entry *entries = window_entries(chain, node, &entry_count);
-    enum pawl_error error =
-        net_change_of(entries, entry_count, 1, &chain->arena, &writes, &write_count);
+    enum pawl_error error = PAWL_OK;
+    net_change_begin(&change, 1);
+    for (size_t i = 0; i < entry_count && error == PAWL_OK; i++)
+        error = net_change_add(&change, &entries[i]);
+    assert(error == PAWL_OK);
+    error = net_change_end(&change, &writes, &write_count);
     assert(error == PAWL_OK);
     const struct rows_mark mark = {.index = status.applied_index};
     error = port.flush(port.self, 0, &mark, writes, write_count, NULL);
     assert(error == PAWL_OK);
+    net_change_done(&change);
     error = port.sums(port.self, 0, sums);
     assert(error == PAWL_OK);
     rows_map_free(rows);

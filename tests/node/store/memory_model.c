@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "node/store/net_change.h"
 #include "node/store/table_place.h"
 
 static const struct bytes no_bytes = {NULL, 0};
@@ -149,7 +148,7 @@ static void store_fill(struct model *model)
     model->flushed = model->committed = model->written = 1;
 }
 
-void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool is_store_empty)
+void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool is_store_new)
 {
     *model = (struct model){.table_count = MODEL_TABLES,
                             .options = {.clean_bytes_max = clean_bytes_max, .hash_seed = seed}};
@@ -158,7 +157,7 @@ void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool
     model->map = rows_map_new(&(struct rows_map_options){.partition_count = 1});
     assert_non_null(model->map);
     model->rows = rows_map_port(model->map);
-    if (!is_store_empty)
+    if (!is_store_new)
         store_fill(model);
     memory_begin(model);
 }
@@ -178,6 +177,7 @@ void model_close(struct model *model)
     rows_map_free(model->map);
     arena_done(&model->arena);
     arena_done(&model->sealed_arena);
+    net_change_done(&model->change);
     for (size_t table = 0; table < MODEL_TABLES; table++)
         for (size_t i = 0; i < MODEL_KEYS; i++)
             free(model->keys[table][i].changes);
@@ -276,12 +276,12 @@ static void step_seal(struct model *model)
     uint64_t index = random_between(&model->random, model->flushed, model->committed);
     arena_reset(&model->sealed_arena);
     const size_t count = (size_t)(index - model->flushed);
-    struct entry *entries = arena_array(&model->sealed_arena, count, sizeof *entries);
-    for (size_t i = 0; i < count; i++)
-        entries[i] = entry_at(model, model->flushed + 1 + i, &model->sealed_arena);
-    assert_int_equal(net_change_of(entries, count, model->options.hash_seed, &model->sealed_arena,
-                                   &model->sealed, &model->sealed_count),
-                     PAWL_OK);
+    net_change_begin(&model->change, model->options.hash_seed);
+    for (size_t i = 0; i < count; i++) {
+        const struct entry entry = entry_at(model, model->flushed + 1 + i, &model->sealed_arena);
+        assert_int_equal(net_change_add(&model->change, &entry), PAWL_OK);
+    }
+    assert_int_equal(net_change_end(&model->change, &model->sealed, &model->sealed_count), PAWL_OK);
     for (size_t i = 1; i < model->sealed_count; i++)
         assert_true(write_order(&model->sealed[i - 1], &model->sealed[i]) < 0);
     model->sealed_index = index;

@@ -10,6 +10,7 @@
 #define PAWL_TESTS_MEMORY_MODEL_H
 
 #include "node/store/memory.h"
+#include "node/store/net_change.h"
 #include "node/store/rows_map.h"
 #include "tests/sim/random.h"
 
@@ -46,7 +47,8 @@ struct model {
     uint64_t flushed, committed, written;
     struct arena arena; /* of one step */
     struct arena sealed_arena;
-    struct row_write *sealed;
+    struct net_change change; /* sealed */
+    const struct row_write *sealed;
     size_t sealed_count;
     uint64_t sealed_index; /* 0: no flush is under way */
     bool is_sealed_written;
@@ -56,7 +58,8 @@ struct model {
     bool is_role_kept;
 };
 
-void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool is_store_empty);
+/* is_store_new: it was never flushed; else it has rows of before. */
+void model_open(struct model *model, uint64_t seed, size_t clean_bytes_max, bool is_store_new);
 void model_close(struct model *model);
 void model_step(struct model *model);
 

@@ -8,7 +8,7 @@
 
 struct run {
     size_t clean_bytes_max;
-    bool is_store_empty;
+    bool is_store_new;
 };
 
 static void test_memory_random_steps_agree_with_history(void **state)
@@ -23,7 +23,7 @@ static void test_memory_random_steps_agree_with_history(void **state)
         const struct run *run = &runs[seed % (sizeof runs / sizeof runs[0])];
         static struct model model;
         print_message("seed %llu\n", (unsigned long long)seed);
-        model_open(&model, seed, run->clean_bytes_max, run->is_store_empty);
+        model_open(&model, seed, run->clean_bytes_max, run->is_store_new);
         model.restarts_per_million = 1000;
         for (size_t i = 0; i < STEPS; i++)
             model_step(&model);

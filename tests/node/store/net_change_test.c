@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -10,6 +11,15 @@
 enum { ENTRIES = 24, WRITES = 6, TABLES = 3, KEYS = 9 };
 
 static const enum row_table tables[TABLES] = {TABLE_STEP, TABLE_READY, TABLE_INCIDENT};
+
+static void net_change_of(struct net_change *change, const struct entry *entries, size_t count,
+                          uint64_t seed, const struct row_write **writes, size_t *write_count)
+{
+    net_change_begin(change, seed);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(net_change_add(change, &entries[i]), PAWL_OK);
+    assert_int_equal(net_change_end(change, writes, write_count), PAWL_OK);
+}
 
 /* ---- in words ---- */
 
@@ -35,14 +45,14 @@ static void parse(const char *text, struct entry *entry, struct arena *arena)
     }
 }
 
-static const char *net_change(const char *text, struct arena *arena)
+static const char *told(struct net_change *change, const char *text, struct arena *arena)
 {
     struct entry entries[8];
     size_t count = 0, write_count;
     for (const char *at = text; at != NULL; at = strchr(at, ';') ? strchr(at, ';') + 1 : NULL)
         parse(at, &entries[count++], arena);
-    struct row_write *writes;
-    assert_int_equal(net_change_of(entries, count, 7, arena, &writes, &write_count), PAWL_OK);
+    const struct row_write *writes;
+    net_change_of(change, entries, count, 7, &writes, &write_count);
     char *out = arena_alloc(arena, 256);
     for (size_t i = 0; i < write_count; i++) {
         const size_t at = strlen(out);
@@ -77,22 +87,65 @@ static void test_net_change_of_entries_is_as_told(void **state)
         {"+B=1 b=1;+A=2", "b=1 +A=2 +B=1"}, /* keys that do not rise are sorted like others */
         {"+A=1;-A", ""},
     };
+    struct net_change change = {0};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct arena arena = {0};
-        assert_string_equal(net_change(rows[i].entries, &arena), rows[i].change);
+        assert_string_equal(told(&change, rows[i].entries, &arena), rows[i].change);
         arena_done(&arena);
     }
+    net_change_done(&change);
 }
 
-static void test_net_change_without_memory_is_no_memory(void **state)
+/* Keys of all lengths around those that are compared without a look at the key: some end in zeros,
+ * some begin like others. */
+static void test_net_change_of_alike_keys_tells_them_apart(void **state)
 {
     (void)state;
-    struct arena small = {.limit = 64};
-    struct row_write write = {.table = TABLE_STEP, .key = BYTES_LITERAL("a")}, *writes;
-    const struct entry entry = {.writes = &write, .write_count = 1};
+    enum { LENGTHS = 44, LETTERS = 2, WRITE_COUNT = LENGTHS * LETTERS };
+    static uint8_t key[LENGTHS][LETTERS][LENGTHS];
+    struct row_write write[WRITE_COUNT];
+    struct net_change change = {0};
+    for (size_t i = 0; i < LENGTHS; i++)
+        for (size_t letter = 0; letter < LETTERS; letter++) {
+            key[i][letter][i] = (uint8_t)letter;
+            write[letter * LENGTHS + (LENGTHS - 1 - i)] =
+                (struct row_write){.table = TABLE_STEP, .key = bytes_of(key[i][letter], i + 1)};
+        }
+    const struct entry once[] = {{.writes = write, .write_count = WRITE_COUNT},
+                                 {.writes = write, .write_count = WRITE_COUNT}};
+    const struct row_write *writes;
     size_t count;
-    assert_int_equal(net_change_of(&entry, 1, 7, &small, &writes, &count), PAWL_E_NO_MEMORY);
-    arena_done(&small);
+    net_change_of(&change, once, 2, 7, &writes, &count);
+    assert_int_equal(count, WRITE_COUNT);
+    for (size_t i = 1; i < count; i++)
+        assert_true(bytes_compare(writes[i - 1].key, writes[i].key) < 0);
+    net_change_done(&change);
+}
+
+/* More rows than an empty change has room for, and then fewer. */
+static void test_net_change_of_many_rows_grows_and_serves_again(void **state)
+{
+    (void)state;
+    enum { ROWS = 5000 };
+    struct net_change change = {0};
+    struct row_write *write = calloc(ROWS, sizeof *write);
+    uint8_t(*key)[4] = calloc(ROWS, sizeof *key);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        be32_put(key[i], i * 2654435761u);
+        write[i] = (struct row_write){.table = TABLE_STEP, .key = bytes_of(key[i], 4)};
+    }
+    for (size_t wanted = ROWS; wanted > 0; wanted /= 7) {
+        const struct entry entry = {.writes = write, .write_count = wanted};
+        const struct row_write *writes;
+        size_t count;
+        net_change_of(&change, &entry, 1, wanted, &writes, &count);
+        assert_int_equal(count, wanted);
+        for (size_t i = 1; i < count; i++)
+            assert_true(bytes_compare(writes[i - 1].key, writes[i].key) < 0);
+    }
+    net_change_done(&change);
+    free(key);
+    free(write);
 }
 
 /* ---- against a table of all rows ---- */
@@ -158,13 +211,14 @@ static void compare(struct model_row model[TABLES][KEYS], const struct row_write
 static void test_net_change_of_random_entries_agrees_with_a_table(void **state)
 {
     (void)state;
+    struct net_change change = {0};
     for (uint64_t seed = 1; seed <= 500; seed++) {
         struct random random;
         struct model_row model[TABLES][KEYS];
         memset(model, 0, sizeof model);
         struct entry entries[ENTRIES];
         struct arena arena = {0};
-        struct row_write *writes;
+        const struct row_write *writes;
         size_t count;
         random_seed(&random, seed);
         for (size_t table = 0; table < TABLES; table++)
@@ -175,17 +229,19 @@ static void test_net_change_of_random_entries_agrees_with_a_table(void **state)
             }
         for (size_t i = 0; i < ENTRIES; i++)
             random_entry(&random, model, &entries[i], &arena);
-        assert_int_equal(net_change_of(entries, ENTRIES, seed, &arena, &writes, &count), PAWL_OK);
+        net_change_of(&change, entries, ENTRIES, seed, &writes, &count);
         compare(model, writes, count);
         arena_done(&arena);
     }
+    net_change_done(&change);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_net_change_of_entries_is_as_told),
-        cmocka_unit_test(test_net_change_without_memory_is_no_memory),
+        cmocka_unit_test(test_net_change_of_alike_keys_tells_them_apart),
+        cmocka_unit_test(test_net_change_of_many_rows_grows_and_serves_again),
         cmocka_unit_test(test_net_change_of_random_entries_agrees_with_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
