@@ -147,14 +147,16 @@ static struct msg_raft message_of(const struct partition *partition,
                              .flushed_index = partition->flushed_index};
 }
 
-static void send_encoded(struct partition *partition, const struct msg_raft *message)
+/* Its entries' payloads are where they are: they go from there to the connection. */
+static void send_message(struct partition *partition, const struct msg_raft *message)
 {
     struct replica *replica = partition->replica;
-    buffer_reset(&replica->frame);
-    codec_encode(&schema_raft, message, &replica->frame);
-    if (!replica->frame.is_failed)
-        replica->options.links.peer_send(replica->options.links.self, message->to, FRAME_PEER_RAFT,
-                                         buffer_bytes(&replica->frame));
+    const struct links_port *links = &replica->options.links;
+    struct bytes *parts;
+    size_t part_count;
+    if (raft_message_encode(message, &replica->scratch, &replica->frame, &parts, &part_count) ==
+        PAWL_OK) /* else as if the network had lost it */
+        links->peer_send(links->self, message->to, FRAME_PEER_RAFT, parts, part_count);
 }
 
 /* Some of the entries have left the cache: they are read from the log, and the message leaves when
@@ -194,7 +196,7 @@ static void send(struct partition *partition, const struct raft_message *from)
                                              .payload = cached_bytes(cached)};
     }
     message.entries = (struct list){.elements = entries, .count = from->entry_count};
-    send_encoded(partition, &message);
+    send_message(partition, &message);
 }
 
 void consensus_log_read(struct partition *partition, struct job *job)
@@ -212,7 +214,7 @@ void consensus_log_read(struct partition *partition, struct job *job)
                                                  .payload = job->read.entries[i].payload};
         message.entries = (struct list){.elements = entries, .count = job->read.entry_count};
         if (entries != NULL)
-            send_encoded(partition, &message);
+            send_message(partition, &message);
     }
     job_free(job);
 }
@@ -414,7 +416,7 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
 {
     struct replica *replica = partition->replica;
     struct msg_raft message;
-    if (codec_decode(&schema_raft, body, &replica->turn_arena, &message, NULL) != PAWL_OK ||
+    if (raft_message_decode(body, &replica->turn_arena, &message) != PAWL_OK ||
         message.from != from || message.to != replica->options.node ||
         message.partition != partition->number)
         return; /* no correct peer sends it */

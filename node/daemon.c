@@ -96,10 +96,11 @@ static void entropy_fill(void *self, void *out, size_t size)
     randombytes_buf(out, size);
 }
 
-static void peer_send(void *self, uint64_t node, uint8_t type, struct bytes body)
+static void peer_send(void *self, uint64_t node, uint8_t type, const struct bytes *parts,
+                      size_t part_count)
 {
     const struct daemon *daemon = self;
-    peers_send(daemon->run.peers, node, type, body);
+    peers_send(daemon->run.peers, node, type, parts, part_count);
 }
 
 static bool client_send(void *self, uint64_t connection, uint8_t type, struct bytes body)

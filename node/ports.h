@@ -23,11 +23,13 @@ struct entropy_port {
     void (*fill)(void *self, void *out, size_t size);
 };
 
-/* Frames to peers and clients. Never blocks; the replica loop. A frame is borrowed for the call. A
- * send may be lost with its connection; a lost connection is reported as an input of the loop. */
+/* Frames to peers and clients. Never blocks; the replica loop. A frame is borrowed for the call;
+ * one to a peer is its parts, one behind the other. A send may be lost with its connection; a lost
+ * connection is reported as an input of the loop. */
 struct links_port {
     void *self;
-    void (*peer_send)(void *self, uint64_t node, uint8_t type, struct bytes body);
+    void (*peer_send)(void *self, uint64_t node, uint8_t type, const struct bytes *parts,
+                      size_t part_count);
     /* False: the connection's output is over its limit and the connection is being closed. */
     bool (*client_send)(void *self, uint64_t connection, uint8_t type, struct bytes body);
     void (*client_close)(void *self, uint64_t connection);

@@ -17,16 +17,6 @@ static const struct field peer_hello_fields[] = {
 const struct schema schema_peer_hello =
     SCHEMA("peer-hello", struct msg_peer_hello, peer_hello_fields);
 
-static const struct field raft_entry_fields[] = {
-    FIELD(struct msg_raft_entry, term, 1, FIELD_U64, .is_required = true,
-          .meaning = "of the entry"),
-    FIELD(struct msg_raft_entry, kind, 2, FIELD_U8, .is_required = true,
-          .meaning = "no-op, command or configuration"),
-    FIELD(struct msg_raft_entry, payload, 3, FIELD_BINARY, .meaning = "opaque to consensus"),
-};
-const struct schema schema_raft_entry =
-    SCHEMA("raft-entry", struct msg_raft_entry, raft_entry_fields);
-
 static const struct field raft_fields[] = {
     FIELD(struct msg_raft, partition, 1, FIELD_U32, .meaning = "which partition"),
     FIELD(struct msg_raft, from, 2, FIELD_U64, .is_required = true,
@@ -46,8 +36,6 @@ static const struct field raft_fields[] = {
           .meaning = "durable on the follower up to here"),
     FIELD(struct msg_raft, hint_index, 12, FIELD_U64, .meaning = "retry from here at most"),
     FIELD(struct msg_raft, hint_term, 13, FIELD_U64, .meaning = "the follower's term there"),
-    FIELD(struct msg_raft, entries, 14, FIELD_MESSAGE, .is_list = true, .max = APPEND_ENTRIES_MAX,
-          .schema = &schema_raft_entry, .meaning = "entries"),
     FIELD(struct msg_raft, clock_us, 15, FIELD_U64, .meaning = "cluster clock"),
     FIELD(struct msg_raft, wall_us, 16, FIELD_U64, .meaning = "wall clock of the sender"),
     FIELD(struct msg_raft, free_bytes, 17, FIELD_U64, .meaning = "free on the sender's disk"),
@@ -93,9 +81,97 @@ static const struct field formed_fields[] = {
 const struct schema schema_formed = SCHEMA("formed", struct msg_formed, formed_fields);
 
 const struct schema *const peer_schemas[] = {
-    &schema_peer_hello, &schema_raft_entry, &schema_raft,   &schema_probe,
-    &schema_probed,     &schema_form,       &schema_formed, NULL,
+    &schema_peer_hello, &schema_raft,   &schema_probe, &schema_probed,
+    &schema_form,       &schema_formed, NULL,
 };
+
+/* What comes before an entry's payload, integers little-endian: term (8), kind (1), size of the
+ * payload (4). */
+enum { RAFT_SIZE_BYTES = 4, RAFT_ENTRY_HEAD_BYTES = 13 };
+
+static void raft_entry_head_put(const struct msg_raft_entry *entry, uint8_t *out)
+{
+    le64_put(out, entry->term);
+    out[8] = entry->kind;
+    le32_put(out + 9, (uint32_t)entry->payload.size);
+}
+
+enum pawl_error raft_message_encode(const struct msg_raft *message, struct arena *arena,
+                                    struct buffer *fields, struct bytes **parts_out,
+                                    size_t *part_count_out)
+{
+    const size_t count = message->entries.count;
+    const struct msg_raft_entry *entries = message->entries.elements;
+    struct bytes *parts = arena_array(arena, 1 + 2 * count, sizeof *parts);
+    uint8_t *heads = arena_room(arena, count * RAFT_ENTRY_HEAD_BYTES);
+    buffer_reset(fields);
+    (void)buffer_extend(fields, RAFT_SIZE_BYTES);
+    if (parts == NULL || (heads == NULL && count > 0) || fields->is_failed)
+        return PAWL_E_NO_MEMORY;
+    codec_encode(&schema_raft, message, fields);
+    if (fields->is_failed)
+        return PAWL_E_INVALID;
+    le32_put(fields->data, (uint32_t)(fields->size - RAFT_SIZE_BYTES));
+    parts[0] = buffer_bytes(fields);
+    for (size_t i = 0; i < count; i++, heads += RAFT_ENTRY_HEAD_BYTES) {
+        raft_entry_head_put(&entries[i], heads);
+        parts[1 + 2 * i] = bytes_of(heads, RAFT_ENTRY_HEAD_BYTES);
+        parts[2 + 2 * i] = entries[i].payload;
+    }
+    *parts_out = parts;
+    *part_count_out = 1 + 2 * count;
+    return PAWL_OK;
+}
+
+/* The entry at *rest, which moves behind it. */
+static enum pawl_error raft_entry_take(struct bytes *rest, struct msg_raft_entry *entry_out)
+{
+    const uint8_t *at = rest->data;
+    if (rest->size < RAFT_ENTRY_HEAD_BYTES || rest->size - RAFT_ENTRY_HEAD_BYTES < le32_get(at + 9))
+        return PAWL_E_INVALID;
+    *entry_out = (struct msg_raft_entry){
+        .term = le64_get(at),
+        .kind = at[8],
+        .payload = bytes_of(at + RAFT_ENTRY_HEAD_BYTES, le32_get(at + 9)),
+    };
+    const size_t bytes = RAFT_ENTRY_HEAD_BYTES + entry_out->payload.size;
+    *rest = bytes_of(at + bytes, rest->size - bytes);
+    return PAWL_OK;
+}
+
+static enum pawl_error raft_entries_decode(struct bytes bytes, struct arena *arena,
+                                           struct list *entries_out)
+{
+    struct msg_raft_entry entry;
+    size_t count = 0;
+    for (struct bytes rest = bytes; rest.size > 0; count++) {
+        if (count == APPEND_ENTRIES_MAX)
+            return PAWL_E_LIMIT;
+        TRY(raft_entry_take(&rest, &entry));
+    }
+    struct msg_raft_entry *entries = arena_array(arena, count, sizeof *entries);
+    if (entries == NULL && count > 0)
+        return PAWL_E_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        TRY(raft_entry_take(&bytes, &entries[i]));
+    *entries_out = (struct list){.elements = entries, .count = count};
+    return PAWL_OK;
+}
+
+enum pawl_error raft_message_decode(struct bytes frame, struct arena *arena,
+                                    struct msg_raft *message_out)
+{
+    struct msg_raft message;
+    if (frame.size < RAFT_SIZE_BYTES || frame.size - RAFT_SIZE_BYTES < le32_get(frame.data))
+        return PAWL_E_INVALID;
+    const struct bytes fields = bytes_of(frame.data + RAFT_SIZE_BYTES, le32_get(frame.data));
+    const size_t before = RAFT_SIZE_BYTES + fields.size;
+    TRY(codec_decode(&schema_raft, fields, arena, &message, NULL));
+    TRY(raft_entries_decode(bytes_of(frame.data + before, frame.size - before), arena,
+                            &message.entries));
+    *message_out = message;
+    return PAWL_OK;
+}
 
 /* An entry is bytes of a fixed layout, integers little-endian: version (1), clock (8), number of
  * writes (4), then for each write table (1), flags (1), key size (2), value size (4), key, value.

@@ -31,7 +31,7 @@ struct msg_raft {
     uint64_t round;
     bool is_rejected;
     uint64_t match_index, hint_index, hint_term;
-    struct list entries;    /* struct msg_raft_entry */
+    struct list entries;    /* struct msg_raft_entry; not in the schema */
     uint64_t clock_us;      /* the cluster's clock as the sender knows it */
     uint64_t wall_us;       /* the sender's wall clock */
     uint64_t free_bytes;    /* of the sender's data directory */
@@ -62,9 +62,21 @@ struct msg_formed {
     struct bytes detail;
 };
 
-extern const struct schema schema_peer_hello, schema_raft_entry, schema_raft, schema_probe,
-    schema_probed, schema_form, schema_formed;
+extern const struct schema schema_peer_hello, schema_raft, schema_probe, schema_probed, schema_form,
+    schema_formed;
 extern const struct schema *const peer_schemas[]; /* NULL at the end */
+
+/* The frame of a raft message, in parts one behind the other, of which the payloads are where they
+ * were: its fields behind their size (4 bytes, little-endian), then its entries, each a head of
+ * fixed layout and its payload. The fields are in a buffer, the rest in the arena. PAWL_E_INVALID
+ * (fields that nobody would take), PAWL_E_NO_MEMORY. */
+MUST_USE enum pawl_error raft_message_encode(const struct msg_raft *message, struct arena *arena,
+                                             struct buffer *fields, struct bytes **parts_out,
+                                             size_t *part_count_out);
+/* Payloads are views into the frame; the array of entries is in the arena. PAWL_E_INVALID,
+ * PAWL_E_LIMIT (more than APPEND_ENTRIES_MAX entries), PAWL_E_NO_MEMORY. */
+MUST_USE enum pawl_error raft_message_decode(struct bytes frame, struct arena *arena,
+                                             struct msg_raft *message_out);
 
 /* The payload of a command entry: what one decision changed, and when. */
 struct entry {

@@ -393,11 +393,15 @@ static void send_done(void *self)
     pthread_mutex_unlock(&connection->mutex);
 }
 
-bool connection_stage(struct connection *connection, uint8_t type, struct bytes body)
+bool connection_stage(struct connection *connection, uint8_t type, const struct bytes *parts,
+                      size_t part_count)
 {
     if (connection->is_down)
         return false;
-    size_t frame_bytes = FRAME_HEAD_BYTES + body.size;
+    size_t body_bytes = 0;
+    for (size_t i = 0; i < part_count; i++)
+        body_bytes += parts[i].size;
+    size_t frame_bytes = FRAME_HEAD_BYTES + body_bytes;
     size_t output_bytes = atomic_load(&connection->output_bytes);
     uint8_t *frame = NULL;
     if (frame_bytes <= connection->wire->options.output_bytes_max &&
@@ -409,10 +413,14 @@ bool connection_stage(struct connection *connection, uint8_t type, struct bytes 
         pthread_mutex_unlock(&connection->mutex);
         return false;
     }
-    le32_put(frame, (uint32_t)body.size);
+    le32_put(frame, (uint32_t)body_bytes);
     memcpy(frame + 4, (uint8_t[]){type, 0, 0, 0}, 4);
-    if (body.size > 0)
-        memcpy(frame + FRAME_HEAD_BYTES, body.data, body.size);
+    uint8_t *at = frame + FRAME_HEAD_BYTES;
+    for (size_t i = 0; i < part_count; i++) {
+        if (parts[i].size > 0)
+            memcpy(at, parts[i].data, parts[i].size);
+        at += parts[i].size;
+    }
     atomic_fetch_add(&connection->output_bytes, frame_bytes);
     return true;
 }

@@ -114,7 +114,8 @@ void connection_reap(struct connection *connection);
 bool connection_read(struct connection *connection);
 /* The same after NOTICE_RECEIVED. */
 bool connection_received(struct connection *connection);
-bool connection_stage(struct connection *connection, uint8_t type, struct bytes body);
+bool connection_stage(struct connection *connection, uint8_t type, const struct bytes *parts,
+                      size_t part_count);
 void connection_flush(struct connection *connection);
 
 /* NULL: no memory. Zeroed but for what names the connection. */

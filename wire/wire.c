@@ -197,13 +197,19 @@ static void staged_add(struct wire *wire, struct connection *connection)
     connection->is_staged = true;
 }
 
-bool wire_send(struct wire *wire, uint64_t connection, uint8_t type, struct bytes body)
+bool wire_send_parts(struct wire *wire, uint64_t connection, uint8_t type,
+                     const struct bytes *parts, size_t part_count)
 {
     struct connection *to = connection_find(wire, connection);
-    if (to == NULL || !connection_stage(to, type, body))
+    if (to == NULL || !connection_stage(to, type, parts, part_count))
         return false;
     staged_add(wire, to);
     return true;
+}
+
+bool wire_send(struct wire *wire, uint64_t connection, uint8_t type, struct bytes body)
+{
+    return wire_send_parts(wire, connection, type, &body, 1);
 }
 
 void wire_flush(struct wire *wire)

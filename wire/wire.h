@@ -59,6 +59,9 @@ uint64_t wire_dial(struct wire *wire, struct bytes address, uint64_t tag, uint32
 /* Queue one frame, also while dialling; it leaves at the next wire_flush. False: the connection is
  * gone or over its limit (and closing). */
 bool wire_send(struct wire *wire, uint64_t connection, uint8_t type, struct bytes body);
+/* The same of a body in parts, one behind the other. */
+bool wire_send_parts(struct wire *wire, uint64_t connection, uint8_t type,
+                     const struct bytes *parts, size_t part_count);
 /* Hand what was queued since the last flush to nng: one write per connection that has any. */
 void wire_flush(struct wire *wire);
 /* End a connection: what was queued is handed to the stream first, WIRE_CLOSED follows. Unknown:

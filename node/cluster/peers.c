@@ -154,11 +154,12 @@ uint64_t peers_deadline_us(const struct peers *peers)
     return deadline_us;
 }
 
-void peers_send(struct peers *peers, uint64_t node, uint8_t type, struct bytes body)
+void peers_send(struct peers *peers, uint64_t node, uint8_t type, const struct bytes *parts,
+                size_t part_count)
 {
     for (size_t i = 0; i < peers->peer_count; i++)
         if (peers->peer[i].member->node == node && peers->peer[i].is_up)
-            (void)wire_send(peers->wire, peers->peer[i].connection, type, body);
+            (void)wire_send_parts(peers->wire, peers->peer[i].connection, type, parts, part_count);
 }
 
 /* ---- events ---- */

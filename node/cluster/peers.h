@@ -26,7 +26,8 @@ void peers_free(struct peers *peers);
 void peers_tick(struct peers *peers, uint64_t now_us);
 uint64_t peers_deadline_us(const struct peers *peers);
 
-void peers_send(struct peers *peers, uint64_t node, uint8_t type, struct bytes body);
+void peers_send(struct peers *peers, uint64_t node, uint8_t type, const struct bytes *parts,
+                size_t part_count);
 
 enum peers_news {
     PEERS_NOTHING,

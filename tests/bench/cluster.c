@@ -50,12 +50,14 @@ static void entropy_fill(void *self, void *out, size_t size)
     random_fill(&node->random, out, size);
 }
 
-static void peer_send(void *self, uint64_t to, uint8_t type, struct bytes body)
+static void peer_send(void *self, uint64_t to, uint8_t type, const struct bytes *parts,
+                      size_t part_count)
 {
     struct cluster_node *node = self;
     node->peer_frames++;
-    node->peer_bytes += body.size;
-    mailbox_put(&node->cluster->nodes[to - 1].from_peers, node->id, type, body);
+    for (size_t i = 0; i < part_count; i++)
+        node->peer_bytes += parts[i].size;
+    mailbox_put(&node->cluster->nodes[to - 1].from_peers, node->id, type, parts, part_count);
 }
 
 static bool client_send(void *self, uint64_t connection, uint8_t type, struct bytes body)
@@ -63,7 +65,7 @@ static bool client_send(void *self, uint64_t connection, uint8_t type, struct by
     struct cluster_node *node = self;
     node->client_frames++;
     node->client_bytes += body.size;
-    mailbox_put(&node->cluster->client->inbox, connection, type, body);
+    mailbox_put(&node->cluster->client->inbox, connection, type, &body, 1);
     return true;
 }
 

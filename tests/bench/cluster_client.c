@@ -125,7 +125,7 @@ static void carry_out(struct cluster_client *client, const struct client_output 
         client->frames++;
         client->bytes += output->body.size;
         mailbox_put(&client->cluster->nodes[output->connection % CLUSTER_NODES].from_clients,
-                    output->connection, output->type, output->body);
+                    output->connection, output->type, &output->body, 1);
         break;
     case CLIENT_OUT_CLOSE:
         die("the client closed a connection", PAWL_E_INTERNAL, output->body);

@@ -6,7 +6,8 @@
 
 enum { POST_BYTES_MAX = 1 << 28 };
 
-void mailbox_put(struct mailbox *mailbox, uint64_t source, uint8_t type, struct bytes body)
+void mailbox_put(struct mailbox *mailbox, uint64_t source, uint8_t type, const struct bytes *parts,
+                 size_t part_count)
 {
     struct post *post = &mailbox->posts[mailbox->arriving];
     post->bytes.limit = POST_BYTES_MAX;
@@ -14,10 +15,13 @@ void mailbox_put(struct mailbox *mailbox, uint64_t source, uint8_t type, struct 
         post->capacity = post->capacity * 2 + 64;
         post->mails = must_resize(post->mails, post->capacity * sizeof *post->mails);
     }
-    post->mails[post->count++] = (struct mail){source, type, post->bytes.size, body.size};
-    buffer_append(&post->bytes, body.data, body.size);
+    struct mail *mail = &post->mails[post->count++];
+    *mail = (struct mail){source, type, post->bytes.size, 0};
+    for (size_t i = 0; i < part_count; i++)
+        buffer_append(&post->bytes, parts[i].data, parts[i].size);
+    mail->size = post->bytes.size - mail->begin;
     mailbox->frame_count++;
-    mailbox->byte_count += body.size;
+    mailbox->byte_count += mail->size;
 }
 
 const struct post *mailbox_take(struct mailbox *mailbox)

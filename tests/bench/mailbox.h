@@ -22,7 +22,9 @@ struct mailbox {
     uint64_t frame_count, byte_count; /* ever put */
 };
 
-void mailbox_put(struct mailbox *mailbox, uint64_t source, uint8_t type, struct bytes body);
+/* A frame of these parts, one behind the other. */
+void mailbox_put(struct mailbox *mailbox, uint64_t source, uint8_t type, const struct bytes *parts,
+                 size_t part_count);
 /* A round begins: the frames to deliver, alive until the next call. */
 const struct post *mailbox_take(struct mailbox *mailbox);
 struct bytes mail_body(const struct post *post, const struct mail *mail);

@@ -34,9 +34,10 @@ static void fill(void *self, void *out, size_t size)
     }
 }
 
-static void peer_send(void *self, uint64_t node, uint8_t type, struct bytes body)
+static void peer_send(void *self, uint64_t node, uint8_t type, const struct bytes *parts,
+                      size_t part_count)
 {
-    (void)self, (void)node, (void)type, (void)body;
+    (void)self, (void)node, (void)type, (void)parts, (void)part_count;
 }
 
 static bool client_send(void *self, uint64_t connection, uint8_t type, struct bytes body)

@@ -360,7 +360,7 @@ void chain_peer_sends(struct chain *chain, struct sim *sim, const struct sim_nod
     struct shadow *shadow = &chain->shadows[node->index];
     struct msg_raft message;
     arena_reset(&chain->arena);
-    if (codec_decode(&schema_raft, body, &chain->arena, &message, NULL) != PAWL_OK) {
+    if (raft_message_decode(body, &chain->arena, &message) != PAWL_OK) {
         sim_fail(sim, "frames", "node %u sends what nobody can read", number(node));
         return;
     }

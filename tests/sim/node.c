@@ -24,14 +24,21 @@ static void entropy_fill(void *self, void *out, size_t size)
     random_fill(&node->random, out, size);
 }
 
-static void peer_send(void *self, uint64_t to, uint8_t type, struct bytes body)
+static void peer_send(void *self, uint64_t to, uint8_t type, const struct bytes *parts,
+                      size_t part_count)
 {
     struct sim_node *node = self;
     struct sim *sim = node->sim;
+    struct buffer frame = {0};
+    for (size_t i = 0; i < part_count; i++)
+        buffer_append(&frame, parts[i].data, parts[i].size);
+    assert(!frame.is_failed);
+    const struct bytes body = buffer_bytes(&frame);
     assert(to >= 1 && to <= sim->plan.node_count && to != node->index + 1);
     events_stir(&sim->events, type ^ body.size << 8);
     chain_peer_sends(&sim->chain, sim, node, body);
     network_peer_send(sim, node->index, (uint32_t)to - 1, type, body);
+    buffer_done(&frame);
 }
 
 static bool client_send(void *self, uint64_t connection, uint8_t type, struct bytes body)
