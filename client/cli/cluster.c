@@ -49,24 +49,14 @@ static void status_print(struct bytes answer)
     members_print(answer);
 }
 
-static enum exit_code answer_print(struct session *session, enum pawl_error error)
-{
-    if (error != PAWL_OK)
-        return session_fail(session, error, NULL);
-    if (wants_json(session->arguments))
-        json_print(session_value(session));
-    else
-        status_print(session_value(session));
-    return EXIT_OK;
-}
-
 enum exit_code cluster_status(const struct arguments *arguments)
 {
     struct session session;
     enum exit_code code = session_open(&session, arguments);
     if (code != EXIT_OK)
         return code;
-    code = answer_print(&session, pawl_status(session.pawl, &session.answer, &session.diag));
+    code = session_answered(&session, pawl_status(session.pawl, &session.answer, &session.diag),
+                            status_print);
     session_close(&session);
     return code;
 }
@@ -99,8 +89,9 @@ enum exit_code cluster_init(const struct arguments *arguments)
     enum exit_code code = session_open(&session, arguments);
     if (code != EXIT_OK)
         return code;
-    code = answer_print(&session,
-                        pawl_init(session.pawl, peers, count, &session.answer, &session.diag));
+    code = session_answered(&session,
+                            pawl_init(session.pawl, peers, count, &session.answer, &session.diag),
+                            status_print);
     session_close(&session);
     return code;
 }

@@ -141,7 +141,7 @@ enum exit_code definition_deploy(const struct arguments *arguments)
     return code;
 }
 
-static void list_print(struct session *session)
+static void list_print(struct bytes answer)
 {
     static const struct column columns[] = {
         {"NAMESPACE", "namespace"},
@@ -150,37 +150,14 @@ static void list_print(struct session *session)
         {"DEPLOYED", "deployedAt"},
         {0},
     };
-    struct bytes definitions, answer = session_value(session);
-    if (wants_json(session->arguments))
-        json_print(answer);
-    else if (value_map_get(answer, BYTES_LITERAL("definitions"), &definitions))
+    struct bytes definitions;
+    if (value_map_get(answer, BYTES_LITERAL("definitions"), &definitions))
         table_print(definitions, columns);
 }
 
 enum exit_code definition_ls(const struct arguments *arguments)
 {
-    struct session session;
-    struct pawl_list list = {.size = sizeof list,
-                             .definition = arguments->values[OPTION_DEFINITION],
-                             .after = arguments->values[OPTION_AFTER]};
-    const char *limit = arguments->values[OPTION_LIMIT];
-    enum exit_code code = session_open(&session, arguments);
-    if (code != EXIT_OK)
-        return code;
-    list.after_bytes = list.after != NULL ? strlen(list.after) : 0;
-    if (limit != NULL && cli_number(limit, 1000, &list.limit, &session.diag) != PAWL_OK) {
-        (void)session_fail(&session, PAWL_E_INVALID, NULL);
-        code = EXIT_USAGE;
-    } else {
-        enum pawl_error error =
-            pawl_definition_list(session.pawl, &list, &session.answer, &session.diag);
-        if (error == PAWL_OK)
-            list_print(&session);
-        else
-            code = session_fail(&session, error, NULL);
-    }
-    session_close(&session);
-    return code;
+    return session_list(arguments, pawl_definition_list, list_print);
 }
 
 enum exit_code definition_show(const struct arguments *arguments)
@@ -196,12 +173,7 @@ enum exit_code definition_show(const struct arguments *arguments)
         *at = '\0';
     enum pawl_error error = pawl_definition_show(session.pawl, name, at != NULL ? at + 1 : NULL,
                                                  &session.answer, &session.diag);
-    if (error != PAWL_OK)
-        code = session_fail(&session, error, NULL);
-    else if (wants_json(arguments))
-        json_print(session_value(&session));
-    else
-        map_print(session_value(&session));
+    code = session_answered(&session, error, map_print);
     session_close(&session);
     return code;
 }

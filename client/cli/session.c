@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { LIST_ROWS_MAX = 1000 };
+
 static enum pawl_error options_read(const struct arguments *arguments, struct pawl_options *options,
                                     struct pawl_diag *diag)
 {
@@ -53,6 +55,59 @@ struct bytes session_value(const struct session *session)
     size_t size;
     const void *data = pawl_answer_msgpack(session->answer, &size);
     return bytes_of(data, size);
+}
+
+enum exit_code session_answered(struct session *session, enum pawl_error error,
+                                void (*print)(struct bytes answer))
+{
+    if (error != PAWL_OK)
+        return session_fail(session, error, NULL);
+    if (wants_json(session->arguments))
+        json_print(session_value(session));
+    else
+        print(session_value(session));
+    return EXIT_OK;
+}
+
+static enum pawl_error list_read(const struct arguments *arguments, struct pawl_list *list,
+                                 struct pawl_diag *diag)
+{
+    const char *limit = arguments->values[OPTION_LIMIT];
+    *list = (struct pawl_list){.size = sizeof *list,
+                               .definition = arguments->values[OPTION_DEFINITION],
+                               .status = arguments->values[OPTION_STATUS],
+                               .after = arguments->values[OPTION_AFTER]};
+    list->after_bytes = list->after != NULL ? strlen(list->after) : 0;
+    return limit == NULL ? PAWL_OK : cli_number(limit, LIST_ROWS_MAX, &list->limit, diag);
+}
+
+static enum exit_code page_print(struct session *session, enum pawl_error error,
+                                 void (*print)(struct bytes answer))
+{
+    enum exit_code code = session_answered(session, error, print);
+    const char *next = code == EXIT_OK ? pawl_answer_text(session->answer, "next") : NULL;
+    if (next != NULL && !wants_json(session->arguments))
+        fprintf(stderr, "there are more: add --after %s\n", next);
+    return code;
+}
+
+enum exit_code session_list(const struct arguments *arguments, ask_list ask,
+                            void (*print)(struct bytes answer))
+{
+    struct session session;
+    struct pawl_list list;
+    enum exit_code code = session_open(&session, arguments);
+    if (code != EXIT_OK)
+        return code;
+    if (list_read(arguments, &list, &session.diag) == PAWL_OK) {
+        code =
+            page_print(&session, ask(session.pawl, &list, &session.answer, &session.diag), print);
+    } else {
+        (void)session_fail(&session, PAWL_E_INVALID, NULL);
+        code = EXIT_USAGE;
+    }
+    session_close(&session);
+    return code;
 }
 
 enum pawl_error file_read(const char *path, size_t bytes_max, struct buffer *content,

@@ -21,6 +21,18 @@ enum exit_code session_fail(struct session *session, enum pawl_error error, cons
 /* The value of the answer. */
 struct bytes session_value(const struct session *session);
 
+/* Say what the last call came to: its error, or its answer, as JSON when that is wanted and through
+ * print otherwise. */
+enum exit_code session_answered(struct session *session, enum pawl_error error,
+                                void (*print)(struct bytes answer));
+
+typedef enum pawl_error (*ask_list)(struct pawl *pawl, const struct pawl_list *list,
+                                    struct pawl_answer **answer_out, struct pawl_diag *diag);
+
+/* A whole command: ask for the list that the options name, and print the page. */
+enum exit_code session_list(const struct arguments *arguments, ask_list ask,
+                            void (*print)(struct bytes answer));
+
 /* The content of a file, or of standard input for "-", with a NUL behind it. */
 MUST_USE enum pawl_error file_read(const char *path, size_t bytes_max, struct buffer *content,
                                    struct pawl_diag *diag);

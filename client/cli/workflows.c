@@ -202,13 +202,8 @@ static enum exit_code target_print(const struct arguments *arguments, ask_target
     enum exit_code code = session_open(&session, arguments);
     if (code != EXIT_OK)
         return code;
-    enum pawl_error error = ask(session.pawl, &target, &session.answer, &session.diag);
-    if (error != PAWL_OK)
-        code = session_fail(&session, error, NULL);
-    else if (wants_json(arguments))
-        json_print(session_value(&session));
-    else
-        print(session_value(&session));
+    code = session_answered(&session, ask(session.pawl, &target, &session.answer, &session.diag),
+                            print);
     session_close(&session);
     return code;
 }
@@ -223,7 +218,7 @@ enum exit_code workflow_history(const struct arguments *arguments)
     return target_print(arguments, pawl_history, history_print);
 }
 
-static void list_print(struct session *session)
+static void list_print(struct bytes answer)
 {
     static const struct column columns[] = {
         {"WORKFLOW", "workflowId"},
@@ -234,40 +229,12 @@ static void list_print(struct session *session)
         {"ENDED", "endedAt"},
         {0},
     };
-    struct bytes answer = session_value(session), instances;
-    if (wants_json(session->arguments)) {
-        json_print(answer);
-        return;
-    }
+    struct bytes instances;
     if (value_map_get(answer, BYTES_LITERAL("instances"), &instances))
         table_print(instances, columns);
-    const char *next = pawl_answer_text(session->answer, "next");
-    if (next != NULL)
-        fprintf(stderr, "there are more: add --after %s\n", next);
 }
 
 enum exit_code workflow_ls(const struct arguments *arguments)
 {
-    struct session session;
-    struct pawl_list list = {.size = sizeof list,
-                             .definition = arguments->values[OPTION_DEFINITION],
-                             .status = arguments->values[OPTION_STATUS],
-                             .after = arguments->values[OPTION_AFTER]};
-    const char *limit = arguments->values[OPTION_LIMIT];
-    enum exit_code code = session_open(&session, arguments);
-    if (code != EXIT_OK)
-        return code;
-    list.after_bytes = list.after != NULL ? strlen(list.after) : 0;
-    if (limit != NULL && cli_number(limit, 1000, &list.limit, &session.diag) != PAWL_OK) {
-        (void)session_fail(&session, PAWL_E_INVALID, NULL);
-        code = EXIT_USAGE;
-    } else {
-        enum pawl_error error = pawl_list(session.pawl, &list, &session.answer, &session.diag);
-        if (error == PAWL_OK)
-            list_print(&session);
-        else
-            code = session_fail(&session, error, NULL);
-    }
-    session_close(&session);
-    return code;
+    return session_list(arguments, pawl_list, list_print);
 }
