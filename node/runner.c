@@ -1,5 +1,6 @@
 #include "node/runner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -76,9 +77,12 @@ static void finish(struct runner *runner, struct job *const *jobs, size_t count)
         runner->done_last_next = &jobs[i]->next;
     }
     pthread_mutex_unlock(&runner->done_mutex);
-    const uint64_t one = 1; /* not before: who is woken would only wait for the mutex */
-    if (was_empty && write(runner->done_fd, &one, sizeof one) < 0)
-        say(SAY_ERROR, "cannot wake the loop", "errno=%d", errno);
+    if (!was_empty)
+        return;
+    /* Not before: who is woken would only wait for the mutex. */
+    const ssize_t written = write(runner->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+    assert(written == sizeof(uint64_t)); /* of 1 in a counter of 64 bits, read after each */
+    (void)written;
 }
 
 /* ---- what the lanes do ---- */

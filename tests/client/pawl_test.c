@@ -5,12 +5,14 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -539,6 +541,33 @@ static void test_forked_child_gets_closed(void **state)
     bed_close(&bed);
 }
 
+static bool is_wiping_refused; /* by the kernel, for the test that comes next */
+
+int __real_madvise(void *memory, size_t size, int advice);
+int __wrap_madvise(void *memory, size_t size, int advice);
+int __wrap_madvise(void *memory, size_t size, int advice)
+{
+    if (advice == MADV_WIPEONFORK && is_wiping_refused) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_madvise(memory, size, advice);
+}
+
+static void test_handle_that_could_not_know_a_child_is_refused(void **state)
+{
+    struct pawl_diag diag = {0};
+    struct pawl *pawl = NULL;
+    const struct pawl_options options = {.size = sizeof options};
+    (void)state;
+    is_wiping_refused = true;
+    const enum pawl_error error = pawl_open(&options, &pawl, &diag);
+    is_wiping_refused = false;
+    assert_int_equal(error, PAWL_E_IO);
+    assert_null(pawl);
+    assert_non_null(strstr(diag.text, "MADV_WIPEONFORK"));
+}
+
 static void test_node_restart_is_survived(void **state)
 {
     (void)state;
@@ -573,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_stop_takes_leave_and_late_reports_are_answered),
         cmocka_unit_test(test_worker_misuse_is_refused),
         cmocka_unit_test(test_forked_child_gets_closed),
+        cmocka_unit_test(test_handle_that_could_not_know_a_child_is_refused),
         cmocka_unit_test(test_node_restart_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
