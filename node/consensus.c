@@ -280,6 +280,12 @@ static void apply_to(struct partition *partition, uint64_t index)
     flush_applied(partition);
 }
 
+void consensus_apply(struct partition *partition)
+{
+    if (partition->applied_index < raft_commit_index(partition->raft))
+        apply_to(partition, raft_commit_index(partition->raft));
+}
+
 /* ---- roles ---- */
 
 static void forget_rows(struct partition *partition)
@@ -379,8 +385,7 @@ static void carry_out(struct partition *partition, const struct raft_outputs *ou
             break;
         }
     }
-    if (partition->applied_index < raft_commit_index(partition->raft))
-        apply_to(partition, raft_commit_index(partition->raft));
+    consensus_apply(partition);
 }
 
 /* ---- inputs ---- */
@@ -412,6 +417,16 @@ static bool is_entry_sound(struct replica *replica, const struct msg_raft_entry 
     }
 }
 
+/* Entries stay in memory until the store has them. Who follows with a store that stands still takes
+ * no more than twice the window: acknowledging them for its log's sake would fill its memory. */
+static bool is_overfull(const struct partition *partition)
+{
+    const struct replica_options *options = &partition->replica->options;
+    return partition->role != RAFT_LEADER &&
+           partition->flushed_index < raft_commit_index(partition->raft) &&
+           partition->cache.bytes > 2 * options->window_bytes_stop + options->cache_bytes_max;
+}
+
 void consensus_message(struct partition *partition, struct bytes body, uint64_t from)
 {
     struct replica *replica = partition->replica;
@@ -420,6 +435,8 @@ void consensus_message(struct partition *partition, struct bytes body, uint64_t 
         message.from != from || message.to != replica->options.node ||
         message.partition != partition->number)
         return; /* no correct peer sends it */
+    if (message.entries.count > 0 && is_overfull(partition))
+        return; /* as if the network had lost it; heartbeats, without entries, go on */
     const struct msg_raft_entry *sent = message.entries.elements;
     struct raft_entry *entries =
         arena_array(&replica->turn_arena, message.entries.count, sizeof *entries);

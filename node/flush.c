@@ -172,9 +172,10 @@ void flush_done(struct partition *partition, struct job *job)
     assert(job->error != PAWL_E_IO); /* the runner ends the process */
     note_space(partition, job);
     partition->is_flushing = false;
-    if (job->error == PAWL_OK)
+    if (job->error == PAWL_OK) {
         window_is_flushed(partition, job);
-    else if (job->error == PAWL_E_CORRUPT)
+        consensus_apply(partition); /* what a full window has held up */
+    } else if (job->error == PAWL_E_CORRUPT)
         partition->is_failed = true;
     else
         partition->flush_retry_us = partition->replica->now_us + RETRY_US;

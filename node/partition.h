@@ -210,6 +210,8 @@ void consensus_peer_lost(struct partition *partition, uint64_t node);
 /* When the core wants a tick. A node whose clock is off lets others campaign first. */
 uint64_t consensus_deadline_us(const struct partition *partition);
 void consensus_tick(struct partition *partition);
+/* What is committed and not applied, as far as the window takes it. */
+void consensus_apply(struct partition *partition);
 void consensus_propose(struct partition *partition); /* the batch */
 void consensus_read_round(
     struct partition *partition); /* gives outcomes, reads and resends that wait their round */
