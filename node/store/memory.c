@@ -205,9 +205,31 @@ void memory_commit(struct memory *memory, uint64_t index)
     memory->committed = index;
 }
 
+/* How many dirty versions up to index there are. */
+static size_t dirty_count_to(const struct memory *memory, uint64_t index)
+{
+    size_t low = 0, high = memory->dirty.count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (memory_dirty_at(memory, middle)->index <= index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* About as many of the newest versions as there is room for as clean copies. */
+static size_t keep_count(const struct memory *memory)
+{
+    const size_t version_bytes = memory->dirty_bytes / memory->dirty.count + 1;
+    return memory->options.clean_bytes_max / version_bytes;
+}
+
 /* The version is in the store, and it is the row's newest there. A deleted row is a copy worth
  * keeping only where nothing else could tell that it is absent and it is often asked for. */
-static void version_became_clean(struct memory *memory, struct memory_version *version)
+static void version_became_clean(struct memory *memory, struct memory_version *version,
+                                 bool is_kept)
 {
     struct memory_row *row = version->row;
     while (version->older != NULL)
@@ -217,23 +239,27 @@ static void version_became_clean(struct memory *memory, struct memory_version *v
     const bool is_told = version->is_deleted &&
                          (!is_in_order((enum row_table)row->table) ||
                           ranges_find(&memory->ranges[row->table], memory_row_key(row)) != NULL);
-    if (is_told)
+    if (is_told || !(is_kept || row->was_read))
         row_evict(memory, row);
     else
         memory_row_settle(memory, row);
 }
 
+/* What a flush brings may be more than all that is kept: what would give way to the rest of it goes
+ * at once. */
 void memory_flushed(struct memory *memory, uint64_t index)
 {
     assert(index >= memory->flushed && index <= memory->committed);
     memory->flushed = index;
-    while (memory->dirty.count > 0 && memory_dirty_at(memory, 0)->index <= index) {
+    const size_t count = dirty_count_to(memory, index);
+    const size_t kept = count > 0 ? keep_count(memory) : 0;
+    for (size_t left = count; left > 0; left--) {
         struct memory_version *version = memory_dirty_at(memory, 0);
         memory_dirty_prefetch(memory, 0);
         memory_dirty_take_first(memory);
         bool is_superseded = version->newer != NULL && version->newer->index <= index;
         if (!is_superseded)
-            version_became_clean(memory, version);
+            version_became_clean(memory, version, left <= kept);
     }
     evict(memory, memory->use_count);
 }

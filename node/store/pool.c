@@ -3,6 +3,8 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
+#include "node/store/large_pages.h"
+
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #define POOL_IS_WATCHED 1
@@ -21,8 +23,6 @@
 #define BLOCK_SHOW(block, size) ((void)(block), (void)(size))
 #endif
 
-enum { CHUNK_BYTES = 256 << 10 };
-
 struct pool_block {
     struct pool_block *next;
 };
@@ -31,6 +31,8 @@ struct pool_chunk {
     struct pool_chunk *next;
     alignas(POOL_STEP) uint8_t memory[];
 };
+
+#define CHUNK_BYTES (LARGE_PAGE_BYTES - sizeof(struct pool_chunk))
 
 static size_t class_of(size_t size)
 {
@@ -41,7 +43,7 @@ static size_t class_of(size_t size)
 static uint8_t *fresh_take(struct pool *pool, size_t bytes)
 {
     if (pool->fresh_bytes < bytes) {
-        struct pool_chunk *chunk = aligned_alloc(POOL_STEP, sizeof *chunk + CHUNK_BYTES);
+        struct pool_chunk *chunk = large_pages_alloc(LARGE_PAGE_BYTES);
         if (chunk == NULL)
             return NULL;
         chunk->next = pool->chunks;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "node/store/large_pages.h"
 #include "node/store/memory_rows.h"
 
 static size_t home_of(const struct row_index *index, uint64_t hash)
@@ -56,9 +57,10 @@ bool row_index_reserve(struct row_index *index)
     struct row_index bigger = {.row_count = index->row_count,
                                .slot_count =
                                    index->slot_count == 0 ? SLOTS_FIRST : 2 * index->slot_count};
-    bigger.slots = calloc(bigger.slot_count, sizeof *bigger.slots);
+    bigger.slots = large_pages_alloc(bigger.slot_count * sizeof *bigger.slots);
     if (bigger.slots == NULL)
         return false;
+    memset(bigger.slots, 0, bigger.slot_count * sizeof *bigger.slots);
     for (size_t i = 0; i < index->slot_count; i++)
         if (index->slots[i].row != NULL)
             place(&bigger, index->slots[i]);

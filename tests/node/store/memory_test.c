@@ -405,6 +405,7 @@ static void test_memory_row_that_is_read_survives_a_flush_that_fills_memory(void
     EXPECT(&fixture, MEMORY_HEAD, "b", "not loaded");
     EXPECT(&fixture, MEMORY_HEAD, "c", "not loaded");
     EXPECT_BOTH(&fixture, "a", "value");
+    EXPECT_BOTH(&fixture, "z", "value"); /* the newest stay */
     done(&fixture);
 }
 
