@@ -9,8 +9,9 @@
  * 3. Absence is known inside covered ranges and for keys that were loaded or deleted one by one.
  * 4. A load is labelled with the index of its snapshot; one that is older than what memory has
  *    forgotten is refused.
- * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; of a flush that brings
- *    more, only what was read before and the newest become any. Window and head never are evicted.
+ * 5. Clean copies are bounded (clean_bytes_max) and evicted oldest use first; of a flush that
+ * brings more, only what was read before and the newest become any. Window and head never are
+ * evicted.
  * 6. table_place.h says of each table whether it is here at all, found by whole keys only, or in
  *    order. Only the last kind knows covered ranges and can be scanned; a scan of another table is
  *    always PAWL_E_NOT_LOADED.
