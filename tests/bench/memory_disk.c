@@ -31,7 +31,7 @@ static struct disk_file **file_find(struct memory_disk *disk, const char *name)
     return at;
 }
 
-static int memory_open(void *self, const char *name, bool create, struct disk_file **file_out)
+static int disk_open(void *self, const char *name, bool create, struct disk_file **file_out)
 {
     struct disk_file **at = file_find(self, name);
     if (create && *at != NULL)
@@ -49,14 +49,14 @@ static int memory_open(void *self, const char *name, bool create, struct disk_fi
     return 0;
 }
 
-static int memory_close(void *self, struct disk_file *file)
+static int disk_close(void *self, struct disk_file *file)
 {
     (void)self;
     (void)file;
     return 0;
 }
 
-static int memory_read(void *self, struct disk_file *file, uint64_t offset, void *out, size_t size,
+static int disk_read(void *self, struct disk_file *file, uint64_t offset, void *out, size_t size,
                        size_t *size_out)
 {
     (void)self;
@@ -80,7 +80,7 @@ static int grow(struct disk_file *file, size_t bytes)
     return 0;
 }
 
-static int memory_write(void *self, struct disk_file *file, uint64_t offset, const void *data,
+static int disk_write(void *self, struct disk_file *file, uint64_t offset, const void *data,
                         size_t size)
 {
     struct memory_disk *disk = self;
@@ -93,7 +93,7 @@ static int memory_write(void *self, struct disk_file *file, uint64_t offset, con
     return 0;
 }
 
-static int memory_sync(void *self, struct disk_file *file)
+static int disk_sync(void *self, struct disk_file *file)
 {
     struct memory_disk *disk = self;
     (void)file;
@@ -101,14 +101,14 @@ static int memory_sync(void *self, struct disk_file *file)
     return 0;
 }
 
-static int memory_size(void *self, struct disk_file *file, uint64_t *bytes_out)
+static int disk_size(void *self, struct disk_file *file, uint64_t *bytes_out)
 {
     (void)self;
     *bytes_out = file->content.size;
     return 0;
 }
 
-static int memory_truncate(void *self, struct disk_file *file, uint64_t bytes)
+static int disk_truncate(void *self, struct disk_file *file, uint64_t bytes)
 {
     (void)self;
     if (bytes < file->content.size)
@@ -116,7 +116,7 @@ static int memory_truncate(void *self, struct disk_file *file, uint64_t bytes)
     return grow(file, (size_t)bytes);
 }
 
-static int memory_remove(void *self, const char *name)
+static int disk_remove(void *self, const char *name)
 {
     struct disk_file **at = file_find(self, name), *file = *at;
     if (file == NULL)
@@ -127,9 +127,9 @@ static int memory_remove(void *self, const char *name)
     return 0;
 }
 
-static int memory_rename(void *self, const char *from, const char *to)
+static int disk_rename(void *self, const char *from, const char *to)
 {
-    (void)memory_remove(self, to);
+    (void)disk_remove(self, to);
     struct disk_file *file = *file_find(self, from);
     if (file == NULL)
         return ENOENT;
@@ -137,13 +137,13 @@ static int memory_rename(void *self, const char *from, const char *to)
     return 0;
 }
 
-static int memory_sync_directory(void *self)
+static int disk_sync_directory(void *self)
 {
     (void)self;
     return 0;
 }
 
-static int memory_list(void *self, void (*each)(void *user, const char *name), void *user)
+static int disk_list(void *self, void (*each)(void *user, const char *name), void *user)
 {
     const struct memory_disk *disk = self;
     for (const struct disk_file *file = disk->files; file != NULL; file = file->next)
@@ -151,7 +151,7 @@ static int memory_list(void *self, void (*each)(void *user, const char *name), v
     return 0;
 }
 
-static int memory_free_bytes(void *self, uint64_t *bytes_out)
+static int disk_free_bytes(void *self, uint64_t *bytes_out)
 {
     (void)self;
     *bytes_out = FREE_BYTES;
@@ -166,7 +166,7 @@ struct memory_disk *memory_disk_new(void)
 void memory_disk_free(struct memory_disk *disk)
 {
     while (disk != NULL && disk->files != NULL)
-        (void)memory_remove(disk, disk->files->name);
+        (void)disk_remove(disk, disk->files->name);
     free(disk);
 }
 
@@ -175,18 +175,18 @@ struct disk_port memory_disk_port(struct memory_disk *disk)
     return (struct disk_port){
         .self = disk,
         .block_bytes = BLOCK_BYTES,
-        .open = memory_open,
-        .close = memory_close,
-        .read = memory_read,
-        .write = memory_write,
-        .sync = memory_sync,
-        .size = memory_size,
-        .truncate = memory_truncate,
-        .rename = memory_rename,
-        .remove = memory_remove,
-        .sync_directory = memory_sync_directory,
-        .list = memory_list,
-        .free_bytes = memory_free_bytes,
+        .open = disk_open,
+        .close = disk_close,
+        .read = disk_read,
+        .write = disk_write,
+        .sync = disk_sync,
+        .size = disk_size,
+        .truncate = disk_truncate,
+        .rename = disk_rename,
+        .remove = disk_remove,
+        .sync_directory = disk_sync_directory,
+        .list = disk_list,
+        .free_bytes = disk_free_bytes,
     };
 }
 
