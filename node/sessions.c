@@ -522,8 +522,8 @@ static void resend_one(struct partition *partition, struct resend *resend, bool 
     if (session == NULL || !session->is_attached || session->attachment != resend->attachment)
         return; /* a newer attach has found it again */
     arena_reset(&partition->replica->scratch);
-    enum pawl_error error = wf_handout(partition->engine, &view, resend->session, &resend->fence,
-                                       &partition->replica->scratch, &handout);
+    enum pawl_error error =
+        wf_handout(&view, resend->session, &resend->fence, &partition->replica->scratch, &handout);
     if (error == PAWL_E_NOT_LOADED) {
         commands_own_load(partition, &resend->load, &reader);
         *is_done_out = false;

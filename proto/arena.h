@@ -40,6 +40,15 @@ static inline void *arena_room(struct arena *arena, size_t size)
     return at;
 }
 
+/* The last room given out becomes smaller: its first `used` of `size` bytes remain. */
+static inline void arena_shrink(struct arena *arena, size_t size, size_t used)
+{
+    const size_t mask = ARENA_ALIGNMENT - 1;
+    const size_t back = ((size + mask) & ~mask) - ((used + mask) & ~mask);
+    arena->at -= back;
+    arena->used -= back;
+}
+
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
     void *at = arena_room(arena, size);

@@ -48,6 +48,7 @@ struct schema {
     const struct field *fields; /* ascending by key */
     uint8_t field_count;
     uint16_t struct_bytes;
+    bool is_beginning; /* more may follow its fields, which is not looked at: to read only these */
     const struct schema_loops *loops; /* see codec_loops.h; NULL: the codec's own */
 };
 
@@ -86,6 +87,8 @@ bool schema_is_sound(const struct schema *schema);
 /* Append message (a struct of schema) to out; an error shows in out->is_failed: no memory, or a
  * field past its max, which no receiver would take. A required FIELD_VALUE must not be empty. */
 void codec_encode(const struct schema *schema, const void *message, struct buffer *out);
+/* The same into the arena; data NULL: no memory, or a field past its max. */
+struct bytes codec_encode_in(struct arena *arena, const struct schema *schema, const void *message);
 /* Fill message_out (schema->struct_bytes). On an error it is untouched. PAWL_E_INVALID,
  * PAWL_E_LIMIT (a field's max), PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error codec_decode(const struct schema *schema, struct bytes in,

@@ -177,18 +177,24 @@ static enum pawl_error message_decode(struct decoder *decoder, uint8_t *message)
         TRY(schema->loops->decode(decoder, message));
     else
         TRY(fields_decode(schema->fields, schema->field_count, decoder, message));
-    if (decoder->pair_count > 0)
+    if (decoder->pair_count > 0 && !schema->is_beginning)
         TRY(rest_decode(decoder, schema, message));
     return required_check(decoder);
 }
 
 enum pawl_error nested_decode(struct decoder *decoder, const struct schema *schema, void *out)
 {
-    struct decoder inner = *decoder;
-    inner.schema = schema;
-    inner.depth++;
-    TRY(message_decode(&inner, out));
-    decoder->cursor = inner.cursor;
+    const struct schema *outer = decoder->schema;
+    const uint32_t pair_count = decoder->pair_count;
+    const uint64_t seen = decoder->seen, required = decoder->required;
+    decoder->schema = schema;
+    decoder->depth++;
+    TRY(message_decode(decoder, out));
+    decoder->depth--;
+    decoder->schema = outer;
+    decoder->pair_count = pair_count;
+    decoder->seen = seen;
+    decoder->required = required;
     return PAWL_OK;
 }
 
@@ -201,7 +207,7 @@ enum pawl_error codec_decode(const struct schema *schema, struct bytes in, struc
     if (message == NULL)
         return fail(&decoder, NULL, PAWL_E_NO_MEMORY, "no memory for the message");
     TRY(message_decode(&decoder, message));
-    if (decoder.cursor.at != decoder.cursor.end)
+    if (decoder.cursor.at != decoder.cursor.end && !schema->is_beginning)
         return fail(&decoder, NULL, PAWL_E_INVALID, "bytes left over");
     memcpy(message_out, message, schema->struct_bytes);
     return PAWL_OK;

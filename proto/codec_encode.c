@@ -24,10 +24,12 @@ static inline uint8_t *room_make(struct buffer *out, const uint8_t *at, size_t r
 
 static ALWAYS_INLINE uint8_t *content_head(enum field_kind kind, size_t size, uint8_t *at)
 {
-    assert(size > 0 || kind != FIELD_VALUE);
-    if (kind == FIELD_VALUE)
-        return at;
-    return kind == FIELD_STRING ? pack_at_string_head(at, size) : pack_at_binary_head(at, size);
+    if (kind == FIELD_STRING)
+        return pack_at_string_head(at, size);
+    if (kind == FIELD_BINARY)
+        return pack_at_binary_head(at, size);
+    assert(size > 0 && "a value has bytes");
+    return at;
 }
 
 uint8_t *content_encode(struct encoder *encoder, const struct field *field,
@@ -82,57 +84,77 @@ static inline uint8_t *message_head_put(struct buffer *out, size_t head, uint8_t
 }
 
 /* There is room for all of its fields from its beginning on; what has no bound restores it behind
- * itself. */
-static uint8_t *message_encode(const struct schema *schema, const void *message, unsigned depth,
-                               struct buffer *out, uint8_t *at, bool *is_zero_out)
+ * itself. The encoder becomes that of this message. */
+static uint8_t *message_encode(struct encoder *encoder, const struct schema *schema,
+                               const void *message, uint8_t *at)
 {
-    struct encoder encoder = {.out = out,
-                              .room = (size_t)schema->field_count * FIELD_BYTES_MAX + 1,
-                              .depth = depth,
-                              .is_zero = true};
-    out->is_failed |= depth == MESSAGE_DEPTH_MAX;
-    at = room_make(out, at, encoder.room);
+    struct buffer *out = encoder->out;
+    encoder->room = (size_t)schema->field_count * FIELD_BYTES_MAX + 1;
+    encoder->count = 0;
+    encoder->is_zero = true;
+    at = room_make(out, at, encoder->room);
     if (at == NULL)
         return NULL;
     const size_t head = out->size;
     at = schema->loops != NULL
-             ? schema->loops->encode(&encoder, message, at + 1)
-             : fields_encode(schema->fields, schema->field_count, &encoder, message, at + 1);
-    *is_zero_out = encoder.is_zero;
-    return at != NULL ? message_head_put(out, head, at, encoder.count) : NULL;
+             ? schema->loops->encode(encoder, message, at + 1)
+             : fields_encode(schema->fields, schema->field_count, encoder, message, at + 1);
+    return at != NULL ? message_head_put(out, head, at, encoder->count) : NULL;
 }
 
 uint8_t *nested_encode(struct encoder *encoder, const struct schema *schema, const void *message,
                        uint8_t *at)
 {
-    bool is_zero;
-    at = message_encode(schema, message, encoder->depth + 1, encoder->out, at, &is_zero);
-    return at != NULL ? room_make(encoder->out, at, encoder->room) : NULL;
+    const size_t room = encoder->room;
+    const uint32_t count = encoder->count;
+    const bool is_zero = encoder->is_zero;
+    encoder->depth++;
+    encoder->out->is_failed |= encoder->depth == MESSAGE_DEPTH_MAX;
+    at = message_encode(encoder, schema, message, at);
+    encoder->depth--;
+    encoder->room = room;
+    encoder->count = count;
+    encoder->is_nested_zero = encoder->is_zero;
+    encoder->is_zero = is_zero;
+    return at != NULL ? room_make(encoder->out, at, room) : NULL;
 }
 
 uint8_t *nested_field_encode(struct encoder *encoder, const struct field *field,
                              const void *message, uint8_t *at)
 {
-    struct buffer *out = encoder->out;
-    const size_t begin = (size_t)(at - out->data);
-    bool is_zero;
-    at = pack_at_unsigned(at, field->key);
-    at = message_encode(field->schema, message, encoder->depth + 1, out, at, &is_zero);
+    const size_t begin = (size_t)(at - encoder->out->data);
+    at = nested_encode(encoder, field->schema, message, pack_at_unsigned(at, field->key));
     if (at == NULL)
         return NULL;
-    if (is_zero && !field->is_required)
-        return out->data + begin;
-    encoder->is_zero &= is_zero;
+    if (encoder->is_nested_zero && !field->is_required)
+        return encoder->out->data + begin;
+    encoder->is_zero &= encoder->is_nested_zero;
     encoder->count++;
-    return room_make(out, at, encoder->room);
+    return at;
 }
 
 void codec_encode(const struct schema *schema, const void *message, struct buffer *out)
 {
+    struct encoder encoder = {.out = out};
     uint8_t *at = buffer_extend(out, FIELD_BYTES_MAX);
-    bool is_zero;
     if (at != NULL)
-        at = message_encode(schema, message, 0, out, at, &is_zero);
+        at = message_encode(&encoder, schema, message, at);
     if (at != NULL)
         out->size = (size_t)(at - out->data);
+}
+
+struct bytes codec_encode_in(struct arena *arena, const struct schema *schema, const void *message)
+{
+    enum { ROOM_FIRST = 2048, ROOM_GROWTH = 16 };
+    for (size_t room = ROOM_FIRST; room <= BUFFER_BYTES_MAX; room *= ROOM_GROWTH) {
+        uint8_t *at = arena_room(arena, room);
+        struct buffer out = {.data = at, .capacity = room, .limit = room};
+        if (at == NULL)
+            break;
+        codec_encode(schema, message, &out);
+        arena_shrink(arena, room, out.is_failed ? 0 : out.size);
+        if (!out.is_failed)
+            return buffer_bytes(&out);
+    }
+    return bytes_of(NULL, 0);
 }

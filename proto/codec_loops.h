@@ -18,10 +18,11 @@
 /* A message being written. */
 struct encoder {
     struct buffer *out;
-    size_t room; /* behind every place where one of its fields may begin */
-    unsigned depth;
-    uint32_t count; /* fields written */
-    bool is_zero;   /* so far none of them says anything */
+    size_t room;         /* behind every place where one of its fields may begin */
+    unsigned depth;      /* messages around it */
+    uint32_t count;      /* fields written */
+    bool is_zero;        /* none of them says anything */
+    bool is_nested_zero; /* the same of the message written last inside it */
 };
 
 /* A message being read. */

@@ -35,14 +35,14 @@ uint8_t *pack_at_unsigned_wide(uint8_t *at, uint64_t integer)
     return at;
 }
 
-uint8_t *pack_at_string_head(uint8_t *at, size_t size)
+uint8_t *pack_at_string_head_wide(uint8_t *at, size_t size)
 {
     msgpack_packer packer = {.data = &at, .callback = bytes_put};
     msgpack_pack_str(&packer, size);
     return at;
 }
 
-uint8_t *pack_at_binary_head(uint8_t *at, size_t size)
+uint8_t *pack_at_binary_head_wide(uint8_t *at, size_t size)
 {
     msgpack_packer packer = {.data = &at, .callback = bytes_put};
     msgpack_pack_bin(&packer, size);

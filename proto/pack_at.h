@@ -13,8 +13,8 @@ enum { PACK_AT_BYTES_MAX = 2 + sizeof(struct id128) }; /* of any one of them */
 uint8_t *pack_at_bool(uint8_t *at, bool boolean);
 uint8_t *pack_at_integer(uint8_t *at, int64_t integer);
 uint8_t *pack_at_unsigned_wide(uint8_t *at, uint64_t integer);
-uint8_t *pack_at_string_head(uint8_t *at, size_t size);
-uint8_t *pack_at_binary_head(uint8_t *at, size_t size);
+uint8_t *pack_at_string_head_wide(uint8_t *at, size_t size);
+uint8_t *pack_at_binary_head_wide(uint8_t *at, size_t size);
 uint8_t *pack_at_array(uint8_t *at, uint32_t count);
 uint8_t *pack_at_map(uint8_t *at, uint32_t count);
 
@@ -24,6 +24,23 @@ static inline uint8_t *pack_at_unsigned(uint8_t *at, uint64_t integer)
         return pack_at_unsigned_wide(at, integer);
     *at = (uint8_t)integer;
     return at + 1;
+}
+
+static inline uint8_t *pack_at_string_head(uint8_t *at, size_t size)
+{
+    if (size >= 0x20)
+        return pack_at_string_head_wide(at, size);
+    *at = (uint8_t)(0xa0 | size);
+    return at + 1;
+}
+
+static inline uint8_t *pack_at_binary_head(uint8_t *at, size_t size)
+{
+    if (size > UINT8_MAX)
+        return pack_at_binary_head_wide(at, size);
+    at[0] = 0xc4;
+    at[1] = (uint8_t)size;
+    return at + 2;
 }
 
 static inline uint8_t *pack_at_id(uint8_t *at, struct id128 id)

@@ -136,13 +136,7 @@ enum pawl_error changes_put_new(struct changes *changes, enum row_table table, s
 enum pawl_error changes_put_row(struct changes *changes, enum row_table table, struct bytes key,
                                 const struct schema *schema, const void *row, bool is_new)
 {
-    size_t begin = changes->scratch->size;
-    codec_encode(schema, row, changes->scratch);
-    if (changes->scratch->is_failed)
-        return PAWL_E_NO_MEMORY;
-    struct bytes encoded = bytes_of(changes->scratch->data + begin, changes->scratch->size - begin);
-    struct bytes value = arena_copy(changes->arena, encoded);
-    changes->scratch->size = begin;
+    struct bytes value = codec_encode_in(changes->arena, schema, row);
     if (value.data == NULL)
         return PAWL_E_NO_MEMORY;
     struct row_write write = {.table = (uint8_t)table, .key = key, .value = value};

@@ -18,7 +18,6 @@ struct change {
 struct changes {
     const struct view *view;
     struct arena *arena;
-    struct buffer *scratch;
     struct change *rows; /* in the arena */
     size_t count, capacity;
     uint32_t *slots; /* of many rows: hash -> place in rows plus 1; 0: free */

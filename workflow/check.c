@@ -10,7 +10,6 @@
 struct check {
     struct changes rows;
     struct arena arena;
-    struct buffer scratch;
     struct id128 run;
     struct instance row;
 };
@@ -211,7 +210,7 @@ static void check_journal(struct check *check)
 void wf_check(const struct view *view, struct id128 run)
 {
     struct check check = {.run = run};
-    check.rows = (struct changes){.view = view, .arena = &check.arena, .scratch = &check.scratch};
+    check.rows = (struct changes){.view = view, .arena = &check.arena};
     enum pawl_error error = find_instance(&check.rows, run, &check.row);
     assert(error == PAWL_OK);
     bool is_open = run_status_is_open(check.row.status);
@@ -225,6 +224,5 @@ void wf_check(const struct view *view, struct id128 run)
     check_values(&check);
     check_undos(&check);
     check_journal(&check);
-    buffer_done(&check.scratch);
     arena_done(&check.arena);
 }

@@ -198,7 +198,7 @@ enum pawl_error wf_decide(struct engine *engine, const struct view *view,
         .arena = context->arena,
         .scratch = engine_scratch(engine),
         .decision = &decision,
-        .changes = {.view = view, .arena = context->arena, .scratch = engine_scratch(engine)},
+        .changes = {.view = view, .arena = context->arena},
         .random_state = context->seed[0] ^ context->seed[1] << 1,
         .arena_begin = context->arena->used,
     };

@@ -110,9 +110,9 @@ MUST_USE enum pawl_error wf_query(struct engine *engine, const struct view *view
 
 /* The hand-out recorded for a step, rebuilt from rows: for a session that never received it.
  * PAWL_E_NOT_FOUND: the step is not out under this fence any more. PAWL_E_NOT_LOADED. */
-MUST_USE enum pawl_error wf_handout(struct engine *engine, const struct view *view,
-                                    struct id128 session, const struct msg_fence *fence,
-                                    struct arena *arena, struct msg_handout *handout_out);
+MUST_USE enum pawl_error wf_handout(const struct view *view, struct id128 session,
+                                    const struct msg_fence *fence, struct arena *arena,
+                                    struct msg_handout *handout_out);
 
 /* Keys of the tables that the replica reads by itself. */
 uint64_t timer_key_due_us(struct bytes key);

@@ -8,6 +8,12 @@ enum pawl_error find_instance(const struct changes *rows, struct id128 run,
     return instance_read(value, rows->arena, row_out);
 }
 
+enum pawl_error find_ending(const struct changes *rows, struct id128 run, struct ending *ending_out)
+{
+    return changes_get_row(rows, TABLE_INSTANCE, key_run(rows->arena, run), &schema_ending,
+                           ending_out);
+}
+
 /* A run that was started without a workflow id has its request's for one. */
 static enum pawl_error find_unnamed(const struct changes *rows, struct bytes namespace_name,
                                     struct bytes workflow_id, struct id128 *run_out)

@@ -1,5 +1,4 @@
 /* Hand-outs as rows tell them, for the replica: their keys, and the message rebuilt. */
-#include "workflow/cache.h"
 #include "workflow/decide.h"
 #include "workflow/find.h"
 
@@ -20,11 +19,11 @@ struct bytes handout_key_prefix(const struct id128 *session)
     return id128_bytes(session);
 }
 
-enum pawl_error wf_handout(struct engine *engine, const struct view *view, struct id128 session,
+enum pawl_error wf_handout(const struct view *view, struct id128 session,
                            const struct msg_fence *fence, struct arena *arena,
                            struct msg_handout *handout_out)
 {
-    struct changes rows = {.view = view, .arena = arena, .scratch = engine_scratch(engine)};
+    struct changes rows = {.view = view, .arena = arena};
     struct handout_row handout;
     struct instance instance;
     struct step_row step;

@@ -85,32 +85,23 @@ static enum pawl_error newest_run(struct query *query, const struct msg_target *
     return find_workflow(&query->rows, namespace_name, target->workflow_id, id_out);
 }
 
-enum pawl_error query_run_find(struct query *query, const struct msg_target *target,
-                               struct query_run *run_out)
+static enum pawl_error run_name(struct query *query, const struct msg_target *target,
+                                struct id128 *id_out)
 {
-    struct query_run run = {.id = target->run};
-    enum pawl_error error = PAWL_OK;
-    if (id128_is_none(run.id))
-        error = newest_run(query, target, &run.id);
-    if (error == PAWL_OK)
-        error = find_instance(&query->rows, run.id, &run.row);
-    if (error == PAWL_E_NOT_FOUND)
-        return diag_fail(query->diag, error, "there is no such workflow");
-    TRY(error);
-    *run_out = run;
-    return PAWL_OK;
+    *id_out = target->run;
+    return id128_is_none(target->run) ? newest_run(query, target, id_out) : PAWL_OK;
 }
 
-enum pawl_error query_value(struct query *query, const struct query_run *run, uint32_t number,
-                            struct bytes *value_out)
+enum pawl_error query_value(struct query *query, struct id128 run, const struct list *values,
+                            uint32_t number, struct bytes *value_out)
 {
     if (number == 0) {
         *value_out = value_null;
         return PAWL_OK;
     }
-    struct bytes value = instance_value(&run->row, number);
+    struct bytes value = inlined_value(values, number);
     if (value.size == 0)
-        TRY(changes_get(&query->rows, TABLE_VALUE, key_run_number(query->arena, run->id, number),
+        TRY(changes_get(&query->rows, TABLE_VALUE, key_run_number(query->arena, run, number),
                         &value));
     *value_out = arena_copy(query->arena, value);
     return value_out->data == NULL ? PAWL_E_NO_MEMORY : PAWL_OK;
@@ -128,29 +119,41 @@ static enum pawl_error terminated_answer(struct query *query, struct bytes *answ
     return diag_fail(query->diag, PAWL_E_WORKFLOW_FAILED, "the run was terminated");
 }
 
-static enum pawl_error query_result(struct query *query, const struct query_run *run,
-                                    struct bytes *answer_out)
+static enum pawl_error fault_tell(struct query *query, struct bytes fault)
 {
-    switch ((enum run_status)run->row.status) {
+    struct bytes detail = value_map_string(fault, BYTES_LITERAL("detail"));
+    if (detail.size == 0)
+        detail = value_map_string(fault, BYTES_LITERAL("title"));
+    if (detail.size == 0)
+        detail = value_map_string(fault, BYTES_LITERAL("type"));
+    return diag_fail(query->diag, PAWL_E_WORKFLOW_FAILED, "%s: %.*s",
+                     pawl_error_text(PAWL_E_WORKFLOW_FAILED), (int)detail.size,
+                     detail.size > 0 ? (const char *)detail.data : "");
+}
+
+static enum pawl_error query_result(struct query *query, struct id128 run,
+                                    const struct ending *ending, struct bytes *answer_out)
+{
+    switch ((enum run_status)ending->status) {
     case RUN_RUNNING:
     case RUN_PAUSED:
         return diag_fail(query->diag, PAWL_E_NOT_READY, "the run has not ended");
     case RUN_TERMINATED:
         return terminated_answer(query, answer_out);
     case RUN_COMPLETED:
-        return query_value(query, run, run->row.result, answer_out);
+        return query_value(query, run, &ending->values, ending->result, answer_out);
     case RUN_FAULTED:
         break;
     }
-    TRY(query_value(query, run, run->row.result, answer_out));
-    struct bytes detail = value_map_string(*answer_out, BYTES_LITERAL("detail"));
-    if (detail.size == 0)
-        detail = value_map_string(*answer_out, BYTES_LITERAL("title"));
-    if (detail.size == 0)
-        detail = value_map_string(*answer_out, BYTES_LITERAL("type"));
-    return diag_fail(query->diag, PAWL_E_WORKFLOW_FAILED, "%s: %.*s",
-                     pawl_error_text(PAWL_E_WORKFLOW_FAILED), (int)detail.size,
-                     detail.size > 0 ? (const char *)detail.data : "");
+    TRY(query_value(query, run, &ending->values, ending->result, answer_out));
+    return fault_tell(query, *answer_out);
+}
+
+static enum pawl_error run_sought(struct query *query, enum pawl_error error)
+{
+    if (error == PAWL_E_NOT_FOUND)
+        return diag_fail(query->diag, error, "there is no such workflow");
+    return error;
 }
 
 static enum pawl_error target_query(struct query *query, enum request_kind kind, struct bytes body,
@@ -158,15 +161,18 @@ static enum pawl_error target_query(struct query *query, enum request_kind kind,
 {
     struct msg_target target;
     struct query_run run;
+    struct ending ending;
     TRY(codec_decode(&schema_target, body, query->arena, &target, query->diag));
-    TRY(query_run_find(query, &target, &run));
+    TRY(run_sought(query, run_name(query, &target, &run.id)));
+    TRY(run_sought(query, kind == REQUEST_RESULT ? find_ending(&query->rows, run.id, &ending)
+                                                 : find_instance(&query->rows, run.id, &run.row)));
     if (run_out != NULL)
         *run_out = run.id;
+    if (kind == REQUEST_RESULT)
+        return query_result(query, run.id, &ending, answer_out);
     if (kind == REQUEST_SHOW)
         return query_show(query, &run, answer_out);
-    if (kind == REQUEST_HISTORY)
-        return query_history(query, &run, answer_out);
-    return query_result(query, &run, answer_out);
+    return query_history(query, &run, answer_out);
 }
 
 static enum pawl_error list_query(struct query *query, enum request_kind kind, struct bytes body,
@@ -185,7 +191,7 @@ enum pawl_error wf_query(struct engine *engine, const struct view *view, enum re
 {
     struct buffer *scratch = engine_scratch(engine);
     struct query query = {.engine = engine,
-                          .rows = {.view = view, .arena = arena, .scratch = scratch},
+                          .rows = {.view = view, .arena = arena},
                           .arena = arena,
                           .scratch = scratch,
                           .diag = diag};

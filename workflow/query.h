@@ -20,11 +20,10 @@ struct query_run {
     struct id128 id;
     struct instance row;
 };
-MUST_USE enum pawl_error query_run_find(struct query *query, const struct msg_target *target,
-                                        struct query_run *run_out);
-/* A stored value of a run; number 0 is null. */
-MUST_USE enum pawl_error query_value(struct query *query, const struct query_run *run,
-                                     uint32_t number, struct bytes *value_out);
+/* A stored value of a run; values: those of its header. Number 0 is null. */
+MUST_USE enum pawl_error query_value(struct query *query, struct id128 run,
+                                     const struct list *values, uint32_t number,
+                                     struct bytes *value_out);
 /* "running", "waiting", "completed" and so on. */
 const char *query_status(const struct instance *row);
 void query_id_pack(struct buffer *out, const char *key, struct id128 id);

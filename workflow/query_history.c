@@ -25,7 +25,8 @@ static enum pawl_error value_fill(struct query *query, const struct query_run *r
 {
     if (event->value_number == 0)
         return PAWL_OK;
-    enum pawl_error error = query_value(query, run, event->value_number, &event->value);
+    enum pawl_error error =
+        query_value(query, run->id, &run->row.values, event->value_number, &event->value);
     return error == PAWL_E_NOT_FOUND ? PAWL_OK : error;
 }
 

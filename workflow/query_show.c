@@ -158,8 +158,8 @@ static enum pawl_error show_pack(struct query *query, const struct query_run *ru
     struct bytes position, input, result;
     struct buffer *out = query->scratch;
     TRY(position_find(query, run, &position));
-    TRY(query_value(query, run, run->row.input, &input));
-    TRY(query_value(query, run, run->row.result, &result));
+    TRY(query_value(query, run->id, &run->row.values, run->row.input, &input));
+    TRY(query_value(query, run->id, &run->row.values, run->row.result, &result));
     pack_map(out, 14);
     query_head_pack(out, run);
     query_text_pack(out, "position", position);

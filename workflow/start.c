@@ -182,7 +182,7 @@ static enum pawl_error target_find(struct decide *decide, struct target *target)
 
 static enum pawl_error before_find(struct decide *decide, struct target *target)
 {
-    struct instance before;
+    struct ending before;
     struct id128 run;
     bool is_given = start_of(decide)->workflow_id.size > 0; /* else the request is a new one */
     enum pawl_error error = (is_given ? find_workflow : find_named)(
@@ -191,7 +191,7 @@ static enum pawl_error before_find(struct decide *decide, struct target *target)
     if (error == PAWL_E_NOT_FOUND)
         return PAWL_OK;
     TRY(error);
-    TRY(find_instance(&decide->changes, run, &before));
+    TRY(find_ending(&decide->changes, run, &before));
     target->before = run;
     target->before_status = before.status;
     return PAWL_OK;

@@ -68,26 +68,25 @@ static const struct schema schema_pending_undo =
 
 static const struct field instance_fields[] = {
     FIELD(struct instance, status, 1, FIELD_U8),
-    FIELD(struct instance, namespace_name, 2, FIELD_STRING),
-    FIELD(struct instance, workflow_id, 3, FIELD_STRING),
-    FIELD(struct instance, definition, 4, FIELD_STRING),
-    FIELD(struct instance, version, 5, FIELD_STRING),
-    FIELD(struct instance, request, 6, FIELD_ID),
-    FIELD(struct instance, started_us, 7, FIELD_U64),
-    FIELD(struct instance, ended_us, 8, FIELD_U64),
-    FIELD(struct instance, last_index, 9, FIELD_U64),
-    FIELD(struct instance, last_ordinal, 10, FIELD_U32),
-    FIELD(struct instance, value_last, 11, FIELD_U32),
-    FIELD(struct instance, step_last, 12, FIELD_U32),
-    FIELD(struct instance, timer_last, 13, FIELD_U32),
-    FIELD(struct instance, undo_last, 14, FIELD_U32),
-    FIELD(struct instance, incident_last, 15, FIELD_U32),
-    FIELD(struct instance, undo_rounds, 16, FIELD_U32),
-    FIELD(struct instance, input, 17, FIELD_U32),
-    FIELD(struct instance, context, 18, FIELD_U32),
-    FIELD(struct instance, result, 19, FIELD_U32),
-    FIELD(struct instance, values, 20, FIELD_MESSAGE, .is_list = true,
-          .schema = &schema_live_value),
+    FIELD(struct instance, result, 2, FIELD_U32),
+    FIELD(struct instance, values, 3, FIELD_MESSAGE, .is_list = true, .schema = &schema_live_value),
+    FIELD(struct instance, namespace_name, 4, FIELD_STRING),
+    FIELD(struct instance, workflow_id, 5, FIELD_STRING),
+    FIELD(struct instance, definition, 6, FIELD_STRING),
+    FIELD(struct instance, version, 7, FIELD_STRING),
+    FIELD(struct instance, request, 8, FIELD_ID),
+    FIELD(struct instance, started_us, 9, FIELD_U64),
+    FIELD(struct instance, ended_us, 10, FIELD_U64),
+    FIELD(struct instance, last_index, 11, FIELD_U64),
+    FIELD(struct instance, last_ordinal, 12, FIELD_U32),
+    FIELD(struct instance, value_last, 13, FIELD_U32),
+    FIELD(struct instance, step_last, 14, FIELD_U32),
+    FIELD(struct instance, timer_last, 15, FIELD_U32),
+    FIELD(struct instance, undo_last, 16, FIELD_U32),
+    FIELD(struct instance, incident_last, 17, FIELD_U32),
+    FIELD(struct instance, undo_rounds, 18, FIELD_U32),
+    FIELD(struct instance, input, 19, FIELD_U32),
+    FIELD(struct instance, context, 20, FIELD_U32),
     FIELD(struct instance, undos, 21, FIELD_MESSAGE, .is_list = true,
           .schema = &schema_pending_undo),
     FIELD(struct instance, tokens, 22, FIELD_MESSAGE, .is_list = true, .schema = &schema_token),
@@ -95,10 +94,22 @@ static const struct field instance_fields[] = {
 SCHEMA_LOOPS(instance)
 const struct schema schema_instance = SCHEMA_LOOPED("instance", struct instance, instance);
 
-struct bytes instance_value(const struct instance *row, uint32_t number)
+/* The first fields of an instance. */
+static const struct field ending_fields[] = {
+    FIELD(struct ending, status, 1, FIELD_U8),
+    FIELD(struct ending, result, 2, FIELD_U32),
+    FIELD(struct ending, values, 3, FIELD_MESSAGE, .is_list = true, .schema = &schema_live_value),
+};
+const struct schema schema_ending = {.name = "ending",
+                                     .fields = ending_fields,
+                                     .field_count = 3,
+                                     .struct_bytes = sizeof(struct ending),
+                                     .is_beginning = true};
+
+struct bytes inlined_value(const struct list *values, uint32_t number)
 {
-    const struct live_value *live = row->values.elements;
-    for (size_t i = 0; i < row->values.count; i++)
+    const struct live_value *live = values->elements;
+    for (size_t i = 0; i < values->count; i++)
         if (live[i].number == number)
             return live[i].inlined;
     return bytes_of(NULL, 0);

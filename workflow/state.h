@@ -255,18 +255,25 @@ struct journal_record {
     uint32_t previous_ordinal;
     struct list events; /* struct journal_event, as they happened */
 };
+/* How a run has ended: its header begins with it. */
+struct ending {
+    uint8_t status;
+    uint32_t result;
+    struct list values;
+};
+
 /* A row of TABLE_INSTANCE, what it leaves out filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error instance_read(struct bytes value, struct arena *arena,
                                        struct instance *row_out);
-/* A value that is in the header; no bytes: it is not. */
-struct bytes instance_value(const struct instance *row, uint32_t number);
+/* A value that is in the header, of the values there; no bytes: it is not. */
+struct bytes inlined_value(const struct list *values, uint32_t number);
 /* A row of TABLE_JOURNAL, what its events share filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
                                              struct journal_record *record_out);
 
-extern const struct schema schema_instance, schema_step_row, schema_undo_row, schema_timer_row,
-    schema_workflow_row, schema_definition_row, schema_handout_row, schema_request_row,
-    schema_incident_row, schema_journal_record;
+extern const struct schema schema_instance, schema_ending, schema_step_row, schema_undo_row,
+    schema_timer_row, schema_workflow_row, schema_definition_row, schema_handout_row,
+    schema_request_row, schema_incident_row, schema_journal_record;
 
 /* Keys, in the arena; no data: no memory. */
 struct bytes key_definition(struct arena *arena, struct bytes namespace_name, struct bytes name,

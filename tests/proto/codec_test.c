@@ -331,6 +331,70 @@ static void test_codec_decode_points_into_the_input(void **state)
     arena_done(&arena);
 }
 
+/* Only the first fields of a tree; of what follows them nothing is asked, not even that it is
+ * whole. */
+static void test_codec_decode_of_a_beginning_leaves_the_rest(void **state)
+{
+    (void)state;
+    static const struct field first_fields[] = {
+        FIELD(struct tree, flag, 1, FIELD_BOOL),
+        FIELD(struct tree, small, 2, FIELD_U8, .is_required = true),
+    };
+    const struct schema beginning = {.name = "beginning",
+                                     .fields = first_fields,
+                                     .field_count = COUNT_OF(first_fields),
+                                     .struct_bytes = sizeof(struct tree),
+                                     .is_beginning = true};
+    static const struct {
+        struct bytes bytes;
+        enum pawl_error error;
+    } cases[] = {
+        {ROW("\x83\x01\xc3\x02\x05\x06\xa2hi"), PAWL_OK},
+        {ROW("\x83\x01\xc3\x02\x05\x06\xa2"), PAWL_OK},
+        {ROW("\x82\x01\xc3\x06\xa2hi"), PAWL_E_INVALID},
+        {ROW("\x83\x01\xc3\x02\xc0\x06\xa2hi"), PAWL_E_INVALID},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct arena arena = {0};
+        struct tree tree = {.small = 0};
+        assert_int_equal(codec_decode(&beginning, cases[i].bytes, &arena, &tree, NULL),
+                         cases[i].error);
+        assert_int_equal(tree.small, cases[i].error == PAWL_OK ? 5 : 0);
+        assert_int_equal(tree.text.size, 0);
+        arena_done(&arena);
+    }
+}
+
+/* A message of any size lies in the arena and takes what it needs of it. */
+static void test_codec_encode_in_an_arena_writes_the_same_bytes(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 1900, 2048, 40000, 600000};
+    static uint8_t content[600000];
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct arena arena = {0};
+        struct buffer out = {0};
+        struct bytes texts[] = {bytes_of(content, sizes[i])};
+        const struct tree tree = {.texts = {texts, 1}};
+        codec_encode(&tree_schema, &tree, &out);
+        const struct bytes encoded = codec_encode_in(&arena, &tree_schema, &tree);
+        assert_true(bytes_equal(encoded, buffer_bytes(&out)));
+        assert_true(arena.used < out.size + ARENA_ALIGNMENT);
+        arena_done(&arena);
+        buffer_done(&out);
+    }
+}
+
+static void test_codec_encode_in_an_arena_that_is_full_is_no_memory(void **state)
+{
+    (void)state;
+    struct arena arena = {.limit = 64};
+    const struct tree tree = {.small = 1};
+    assert_null(codec_encode_in(&arena, &tree_schema, &tree).data);
+    assert_int_equal(arena.used, 0);
+    arena_done(&arena);
+}
+
 static void test_codec_decode_past_the_arena_is_no_memory(void **state)
 {
     (void)state;
@@ -452,6 +516,9 @@ int main(void)
         cmocka_unit_test(test_codec_decode_of_any_message_tells_what_is_wrong),
         cmocka_unit_test(test_codec_decode_names_the_field),
         cmocka_unit_test(test_codec_decode_points_into_the_input),
+        cmocka_unit_test(test_codec_decode_of_a_beginning_leaves_the_rest),
+        cmocka_unit_test(test_codec_encode_in_an_arena_writes_the_same_bytes),
+        cmocka_unit_test(test_codec_encode_in_an_arena_that_is_full_is_no_memory),
         cmocka_unit_test(test_codec_decode_past_the_arena_is_no_memory),
         cmocka_unit_test(test_codec_encode_past_a_max_fails),
         cmocka_unit_test(test_codec_of_messages_nested_too_deeply_is_a_limit),

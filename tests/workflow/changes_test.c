@@ -82,8 +82,7 @@ static void test_changes_lie_over_the_view(void **state)
     static const uint32_t counts[] = {1, 2, 15, 16, 17, 31, 32, 33, 64, 500};
     for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
         struct arena arena = {.limit = 0};
-        struct buffer scratch = {.limit = 0};
-        struct changes changes = {.view = &view, .arena = &arena, .scratch = &scratch};
+        struct changes changes = {.view = &view, .arena = &arena};
         uint32_t count = counts[k];
         changes_fill(&changes, count);
         for (uint32_t i = 1; i <= count; i++)
@@ -91,7 +90,6 @@ static void test_changes_lie_over_the_view(void **state)
         for (uint32_t i = count + 1; i <= count + 30; i++)
             assert_true(reads_as(&changes, i, i % STORED == 0 ? "stored" : NULL));
         writes_check(&changes, count);
-        buffer_done(&scratch);
         arena_done(&arena);
     }
 }

@@ -124,7 +124,7 @@ static struct bytes event_value(struct film *film, struct id128 run,
     bool is_there = world_get(world, TABLE_INSTANCE, key_run(&world->arena, run), &header) &&
                     instance_read(header, &world->arena, &row) == PAWL_OK;
     assert(is_there);
-    value = instance_value(&row, event->value_number);
+    value = inlined_value(&row.values, event->value_number);
     if (value.size == 0)
         is_there = world_get(world, TABLE_VALUE,
                              key_run_number(&world->arena, run, event->value_number), &value);

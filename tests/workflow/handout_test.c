@@ -43,8 +43,7 @@ static void test_handout_that_is_out_is_rebuilt_as_it_was_sent(void **state)
     setup(&world);
     struct view view = world_view(&world);
     const struct world_handout *handout = &world.handouts[0];
-    assert_int_equal(wf_handout(world.engine, &view, handout->session, &handout->handout.fence,
-                                &arena, &rebuilt),
+    assert_int_equal(wf_handout(&view, handout->session, &handout->handout.fence, &arena, &rebuilt),
                      PAWL_OK);
     codec_encode(&schema_handout, &handout->handout, &sent);
     codec_encode(&schema_handout, &rebuilt, &again);
@@ -74,9 +73,8 @@ static void test_handout_that_has_ended_is_not_found(void **state)
                                         .fence = handout.handout.fence,
                                         .outcome = REPORT_COMPLETED}};
     assert_int_equal(world_decide(&world, &report)->rejection, PAWL_OK);
-    assert_int_equal(
-        wf_handout(world.engine, &view, handout.session, &handout.handout.fence, &arena, &rebuilt),
-        PAWL_E_NOT_FOUND);
+    assert_int_equal(wf_handout(&view, handout.session, &handout.handout.fence, &arena, &rebuilt),
+                     PAWL_E_NOT_FOUND);
     arena_done(&arena);
     world_done(&world);
 }
