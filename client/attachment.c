@@ -158,6 +158,13 @@ void handouts_take(struct client_core *core, struct link *link, struct bytes bod
     }
 }
 
+void attachment_heard(struct client_core *core, uint64_t sent_ms)
+{
+    const uint64_t next_ms = sent_ms + core->heartbeat_ms;
+    if (next_ms > core->attachment.heartbeat_at_ms)
+        core->attachment.heartbeat_at_ms = next_ms;
+}
+
 static void heartbeat(struct client_core *core, struct link *link)
 {
     struct attachment *attachment = &core->attachment;

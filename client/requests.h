@@ -26,6 +26,7 @@ struct request {
     uint64_t token;
     uint64_t correlation; /* of the last sending; 0: none counts any more */
     uint64_t connection;  /* asked: where */
+    uint64_t sent_ms;     /* the last time */
     uint64_t deadline_ms; /* UINT64_MAX: none */
     uint64_t retry_at_ms;
     enum request_kind kind;

@@ -53,6 +53,8 @@ void response_take(struct client_core *core, struct link *link, struct bytes bod
     if (request == NULL || request->connection != link->connection)
         return;
     enum pawl_error error = pawl_error_from_wire(response.error);
+    if (request->place == REQUESTS_SENT && error == PAWL_OK)
+        attachment_heard(core, request->sent_ms);
     if (request->place == REQUESTS_ASKED || reaction_to(error) == REACT_ANSWER) {
         request_answer(core, request, error, &response);
         return;
@@ -72,6 +74,7 @@ static bool request_send(struct client_core *core, struct request *request,
 {
     bool is_bound = place == REQUESTS_SENT;
     requests_sent(&core->requests, request, place, connection);
+    request->sent_ms = core->now_ms;
     const struct msg_request message = {
         .correlation = request->correlation,
         .partition = PARTITION_FIRST,

@@ -150,6 +150,9 @@ void attachment_leave(struct client_core *core, uint64_t delay_ms);
 void attachment_retry(struct client_core *core);
 void attached_take(struct client_core *core, struct link *link, struct bytes body);
 void handouts_take(struct client_core *core, struct link *link, struct bytes body);
+/* The leader has heard what was sent under the attachment at sent_ms: a heartbeat would have said
+ * no more. */
+void attachment_heard(struct client_core *core, uint64_t sent_ms);
 /* Attach if that is wanted and possible, send a due heartbeat, give a silent leader up. */
 void attachment_tick(struct client_core *core);
 uint64_t attachment_deadline(const struct client_core *core);

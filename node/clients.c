@@ -249,8 +249,7 @@ static enum pawl_error take_request(struct replica *replica, struct connection *
         answer_error(replica, origin, PAWL_E_INVALID);
     else if (replica->partition.role != RAFT_LEADER)
         answer_error(replica, origin, PAWL_E_NOT_LEADER);
-    else if (!sessions_is_attached(&replica->partition, connection, request.term,
-                                   request.attachment))
+    else if (!sessions_hear(&replica->partition, connection, request.term, request.attachment))
         answer_error(replica, origin, PAWL_E_NOT_ATTACHED);
     else if (is_read(request.kind))
         reads_take(&replica->partition, (enum request_kind)request.kind, request.body, origin);

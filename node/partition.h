@@ -264,8 +264,9 @@ void sessions_connection_closed(struct partition *partition, const struct connec
 /* The attachment is the session's newest. */
 bool sessions_is_newest(const struct partition *partition, struct id128 session,
                         uint64_t attachment);
-bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
-                          uint64_t term, uint64_t attachment);
+/* A frame of a session's newest attachment: its lease begins anew. False: it is none. */
+bool sessions_hear(struct partition *partition, const struct connection *connection, uint64_t term,
+                   uint64_t attachment);
 /* Append the frame of a hand-out to out, as it is for its session's attachment of now. */
 void sessions_encode_handout(const struct partition *partition,
                              const struct decision_handout *handout, struct buffer *out,

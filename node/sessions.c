@@ -25,6 +25,11 @@ static uint64_t grace_us(const struct partition *partition)
     return (2 * (uint64_t)options->election_timeout_ms_max + RECONNECT_BACKOFF_MS_MAX) * 1000;
 }
 
+static uint64_t lease_end_us(const struct partition *partition)
+{
+    return partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000;
+}
+
 static struct session *session_find(const struct partition *partition, struct id128 id)
 {
     return id_map_get(&partition->session_map, id);
@@ -253,7 +258,7 @@ static void complete_attach(struct partition *partition, struct session *session
         attach->credit < SESSION_CREDIT_MAX ? attach->credit : SESSION_CREDIT_MAX;
     const struct bytes *types = attach->types.elements;
     session->is_attached = true;
-    set_expiry(partition, session, partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000);
+    set_expiry(partition, session, lease_end_us(partition));
     if (dispatch_session_put(partition->dispatch, session->id, types, attach->types.count,
                              credit) != PAWL_OK) {
         reply(partition, session->connection, attach, PAWL_E_BUSY);
@@ -308,26 +313,24 @@ bool sessions_is_newest(const struct partition *partition, struct id128 id, uint
     return session != NULL && session->attachment == attachment;
 }
 
-bool sessions_is_attached(const struct partition *partition, const struct connection *connection,
-                          uint64_t term, uint64_t attachment)
+bool sessions_hear(struct partition *partition, const struct connection *connection, uint64_t term,
+                   uint64_t attachment)
 {
-    const struct session *session = session_find(partition, connection->session);
-    if (NODE_MUTANT(ATTACHMENT_UNCHECKED))
-        return session != NULL;
-    return partition->is_active && term == partition->term && session != NULL &&
-           session->is_attached && session->connection == connection->number &&
-           session->attachment == attachment;
+    struct session *session = session_find(partition, connection->session);
+    const bool is_attached = partition->is_active && term == partition->term && session != NULL &&
+                             session->is_attached && session->connection == connection->number &&
+                             session->attachment == attachment;
+    if (is_attached)
+        set_expiry(partition, session, lease_end_us(partition));
+    return is_attached || (NODE_MUTANT(ATTACHMENT_UNCHECKED) && session != NULL);
 }
 
 void sessions_heartbeat(struct partition *partition, const struct msg_heartbeat *heartbeat,
                         struct connection *connection)
 {
-    if (!sessions_is_attached(partition, connection, heartbeat->term, heartbeat->attachment))
-        return;
-    struct session *session = session_find(partition, connection->session);
-    set_expiry(partition, session, partition->replica->now_us + (uint64_t)SESSION_LEASE_MS * 1000);
-    clients_send(partition->replica, connection->number, FRAME_HEARTBEAT, &schema_heartbeat,
-                 heartbeat);
+    if (sessions_hear(partition, connection, heartbeat->term, heartbeat->attachment))
+        clients_send(partition->replica, connection->number, FRAME_HEARTBEAT, &schema_heartbeat,
+                     heartbeat);
 }
 
 void sessions_connection_closed(struct partition *partition, const struct connection *connection)

@@ -681,6 +681,25 @@ static void test_silent_leader_is_given_up_after_three_heartbeats(void **state)
     rig_close(&rig);
 }
 
+static void test_answered_request_is_as_good_as_a_heartbeat(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_attach(&rig); /* a heartbeat would be due after 100 ms */
+    rig.now_ms += 60;
+    ask(&rig, 1, REQUEST_START);
+    rig.now_ms += 30;
+    hear_response(&rig, 1, 1, PAWL_OK);
+    expect(&rig, "1> request 1 kind 1 attachment 1\nanswer 1 OK\n");
+    rig.now_ms += 69;
+    tick(&rig);
+    expect(&rig, "");
+    rig.now_ms += 1; /* 100 ms after it was sent */
+    tick(&rig);
+    expect(&rig, "1> heartbeat 1\n");
+    rig_close(&rig);
+}
+
 static void test_paused_process_does_not_give_the_leader_up(void **state)
 {
     (void)state;
@@ -841,6 +860,7 @@ int main(void)
         cmocka_unit_test(test_goodbye_ends_the_session_and_a_new_offer_begins_another),
         cmocka_unit_test(test_new_offer_while_a_goodbye_is_due_begins_another_session),
         cmocka_unit_test(test_silent_leader_is_given_up_after_three_heartbeats),
+        cmocka_unit_test(test_answered_request_is_as_good_as_a_heartbeat),
         cmocka_unit_test(test_paused_process_does_not_give_the_leader_up),
         cmocka_unit_test(test_refused_greeting_backs_off),
         cmocka_unit_test(test_mute_node_is_closed),

@@ -79,6 +79,23 @@ static void test_request_outside_the_newest_attachment_is_rejected_without_effec
     assert_int_equal(single->answers[10].error, PAWL_OK);
 }
 
+static void test_session_that_asks_keeps_its_lease_and_a_silent_one_loses_it(void **state)
+{
+    enum { SLEEP_US = SESSION_HEARTBEAT_MS * 900, SLEEPS = SESSION_LEASE_MS * 1000 / SLEEP_US + 2 };
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    for (uint64_t i = 0; i < SLEEPS; i++) {
+        single_sleep(single, SLEEP_US);
+        start(single, 1, 1, 1 + i, (uint8_t)(11 + i));
+        assert_true(single->answers[1 + i].is_here);
+        assert_int_equal(single->answers[1 + i].error, PAWL_OK);
+    }
+    for (int i = 0; i < SLEEPS; i++)
+        single_sleep(single, SLEEP_US);
+    start(single, 1, 1, 30, 40);
+    assert_int_equal(single->answers[30].error, PAWL_E_NOT_ATTACHED);
+}
+
 static void test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided(void **state)
 {
     struct single *single = *state;
@@ -258,6 +275,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
         TEST(test_start_asked_again_without_room_gets_its_answer),
         TEST(test_request_outside_the_newest_attachment_is_rejected_without_effect),
+        TEST(test_session_that_asks_keeps_its_lease_and_a_silent_one_loses_it),
         TEST(test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided),
         TEST(test_handout_leaves_under_the_attachment_of_when_it_is_committed),
         TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
