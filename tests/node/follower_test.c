@@ -18,7 +18,9 @@ enum {
     FOLLOWER = 2,
     TERM = 1,
     VALUE_BYTES = 4000,
+    WINDOW_BYTES_BUSY = 24 << 10,
     WINDOW_BYTES_STOP = 32 << 10,
+    FLUSH_BYTES = 10 << 10,
     CACHE_BYTES = 4 << 10,
 };
 
@@ -42,16 +44,21 @@ static void fill(void *self, void *out, size_t size)
     memset(out, 7, size);
 }
 
-static void peer_send(void *self, uint64_t node, uint8_t type, struct bytes body)
+static void peer_send(void *self, uint64_t node, uint8_t type, const struct bytes *parts,
+                      size_t part_count)
 {
     struct follower *follower = self;
+    struct buffer body = {0};
     struct arena arena = {0};
     struct msg_raft message;
     assert_int_equal(type, FRAME_PEER_RAFT);
-    assert_int_equal(codec_decode(&schema_raft, body, &arena, &message, NULL), PAWL_OK);
+    for (size_t i = 0; i < part_count; i++)
+        buffer_append(&body, parts[i].data, parts[i].size);
+    assert_int_equal(raft_message_decode(buffer_bytes(&body), &arena, &message), PAWL_OK);
     if (node == LEADER && message.kind == RAFT_MSG_APPEND_REPLY && !message.is_rejected)
         follower->match_index = message.match_index;
     arena_done(&arena);
+    buffer_done(&body);
 }
 
 static bool client_send(void *self, uint64_t connection, uint8_t type, struct bytes body)
@@ -104,14 +111,21 @@ static void turn(struct follower *follower, const struct replica_input *input)
 
 static void hear(struct follower *follower, const struct msg_raft *message)
 {
-    struct buffer body = {0};
-    codec_encode(&schema_raft, message, &body);
+    struct buffer fields = {0}, body = {0};
+    struct arena arena = {0};
+    struct bytes *parts;
+    size_t part_count;
+    assert_int_equal(raft_message_encode(message, &arena, &fields, &parts, &part_count), PAWL_OK);
+    for (size_t i = 0; i < part_count; i++)
+        buffer_append(&body, parts[i].data, parts[i].size);
     assert_false(body.is_failed);
     const struct replica_input input = {.kind = REPLICA_PEER_FRAME,
                                         .source = LEADER,
                                         .type = FRAME_PEER_RAFT,
                                         .body = buffer_bytes(&body)};
     turn(follower, &input);
+    arena_done(&arena);
+    buffer_done(&fields);
     buffer_done(&body);
 }
 
@@ -171,8 +185,9 @@ static int begin(void **state)
                                       .jobs = {follower, submit},
                                       .election_timeout_ms_min = 100000,
                                       .election_timeout_ms_max = 200000,
-                                      .window_bytes_busy = WINDOW_BYTES_STOP / 2,
+                                      .window_bytes_busy = WINDOW_BYTES_BUSY,
                                       .window_bytes_stop = WINDOW_BYTES_STOP,
+                                      .flush_bytes = FLUSH_BYTES,
                                       .cache_bytes_max = CACHE_BYTES};
     for (size_t i = 0; i < options.member_count; i++)
         options.members[i] = (struct msg_member){.node = i + 1, .name = BYTES_LITERAL("n")};
@@ -215,10 +230,64 @@ static void test_follower_whose_store_stands_still_takes_only_so_much(void **sta
     assert_int_equal(follower->match_index, taken + MORE_THAN_FIT);
 }
 
+static uint64_t flushed_index(const struct follower *follower)
+{
+    return replica_status(follower->replica).flushed_index;
+}
+
+/* One entry more in the window, and its leader says that it is committed. */
+static void apply_one(struct follower *follower)
+{
+    append_one(follower);
+    heartbeat(follower);
+    assert_int_equal(replica_status(follower->replica).applied_index, follower->match_index);
+}
+
+/* Milliseconds until the window is flushed, a turn in each. */
+static uint64_t flush_await(struct follower *follower)
+{
+    const uint64_t begun_us = follower->now_us;
+    while (flushed_index(follower) < follower->match_index) {
+        assert_true(follower->now_us - begun_us < 1000000);
+        heartbeat(follower);
+    }
+    return (follower->now_us - begun_us) / 1000;
+}
+
+static void test_follower_flushes_when_the_oldest_of_its_window_has_waited(void **state)
+{
+    enum { INTERVAL_MS = 200, ROUNDS = 3 };
+    struct follower *follower = *state;
+    for (int i = 0; i < ROUNDS; i++) {
+        apply_one(follower);
+        const uint64_t applied_us = follower->now_us;
+        apply_one(follower); /* goes with the first, and puts nothing off */
+        const uint64_t later_ms = (follower->now_us - applied_us) / 1000;
+        assert_int_equal(flushed_index(follower), follower->match_index - 2);
+        const uint64_t waited_ms = later_ms + flush_await(follower);
+        assert_true(waited_ms >= INTERVAL_MS - 1 && waited_ms <= INTERVAL_MS + 1);
+    }
+}
+
+static void test_follower_flushes_at_once_when_its_window_is_large(void **state)
+{
+    struct follower *follower = *state;
+    apply_one(follower);
+    apply_one(follower);
+    assert_int_equal(flushed_index(follower), 0);
+    apply_one(follower);
+    assert_true(follower->match_index * VALUE_BYTES > FLUSH_BYTES);
+    assert_true(flush_await(follower) <= 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_follower_whose_store_stands_still_takes_only_so_much,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(
+            test_follower_flushes_when_the_oldest_of_its_window_has_waited, begin, end),
+        cmocka_unit_test_setup_teardown(test_follower_flushes_at_once_when_its_window_is_large,
                                         begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
