@@ -11,6 +11,7 @@
 
 #include "node/disk_posix.h"
 #include "node/wal/wal.h"
+#include "tests/node/wal/buffered.h"
 
 static char directory[64];
 static struct disk_posix *disk;
@@ -26,6 +27,18 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup_without_direct_open(void **state)
+{
+    buffered_set(BUFFERED_OPEN);
+    return setup(state);
+}
+
+static int setup_without_direct_writes(void **state)
+{
+    buffered_set(BUFFERED_WRITE);
+    return setup(state);
+}
+
 static void remove_one(void *user, const char *name)
 {
     (void)user;
@@ -37,6 +50,7 @@ static int teardown(void **state)
     (void)state;
     port.list(port.self, remove_one, NULL);
     disk_posix_close(disk);
+    buffered_set(BUFFERED_NOT);
     return rmdir(directory);
 }
 
@@ -190,6 +204,15 @@ static void test_wal_on_real_files_survives_kills(void **state)
     }
 }
 
+/* The same where the system takes no direct writes: they go the way of all bytes. */
+static void test_disk_posix_without_direct_writes_does_the_same(void **state)
+{
+    test_disk_posix_blocks_and_bytes_are_read_as_they_were_written(state);
+    assert_true(buffered_refused() > 0);
+    assert_int_equal(port.remove(port.self, "a"), 0);
+    test_wal_on_real_files_survives_kills(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +222,10 @@ int main(void)
             test_disk_posix_blocks_and_bytes_are_read_as_they_were_written, setup, teardown),
         cmocka_unit_test(test_disk_posix_open_of_no_directory_is_io),
         cmocka_unit_test_setup_teardown(test_wal_on_real_files_survives_kills, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_disk_posix_without_direct_writes_does_the_same,
+                                        setup_without_direct_open, teardown),
+        cmocka_unit_test_setup_teardown(test_disk_posix_without_direct_writes_does_the_same,
+                                        setup_without_direct_writes, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
