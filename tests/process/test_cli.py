@@ -82,6 +82,8 @@ def case_definitions_and_workflows(test):
     _expect(test, 'deploy of a wrong definition says where', 1, ['def', 'deploy', _flow(test, 'wrong', '{ frobnicate: 1 }')], '', r':\d+:\d+')
     listed = test.pawl_ok('-o', 'json', 'def', 'ls').json['definitions']
     test.check('def ls', [(row['name'], row['version']) for row in listed] == [('give', '1.0.0')], listed)
+    _expect(test, 'def ls as a table', 0, ['def', 'ls'], r'^NAMESPACE +NAME +VERSION +DEPLOYED\ndefault +give +1\.0\.0 +\S+\n$', r'^$')
+    _expect(test, 'def show for people', 0, ['def', 'show', 'give'], r'^namespace: default\nname: give\nversion: 1\.0\.0\n')
     shown = test.pawl_ok('-o', 'json', 'def', 'show', 'give@1.0.0').json
     test.check('def show', shown['name'] == 'give', shown)
     _expect(test, 'def show of nothing', 3, ['def', 'show', 'nothing'], '', r'error\[PAWL_NOT_FOUND\]')
@@ -106,7 +108,17 @@ def case_definitions_and_workflows(test):
     everyone = [row['run'] for row in page['instances'] + rest['instances']]
     test.check('the pages hold each run once', len(everyone) == len(set(everyone)) == 4, everyone)
     test.check('wf ls by status', not test.pawl_ok('-o', 'json', 'wf', 'ls', '--status', 'running').json['instances'])
-    _expect(test, 'wf ls as a table', 0, ['wf', 'ls'], r'WORKFLOW +STATUS.*one +completed')
+    _expect(test, 'wf ls as a table', 0, ['wf', 'ls'], r'WORKFLOW +STATUS.*one +completed', r'^$')
+    _expect(test, 'a page of it says that there are more, and what follows', 0, ['wf', 'ls', '--limit', 2], r'WORKFLOW +STATUS',
+            rf'^there are more: add --after {page["next"]}$')
+    _expect(test, 'no page has more rows than the largest', 2, ['wf', 'ls', '--limit', 1001], '^$', 'from 1 to 1000')
+    _expect(test, 'wf show for people', 0, ['wf', 'show', 'one'], r'workflowId: one\n.*status: completed\n')
+    _expect(test, 'wf history as a table', 0, ['wf', 'history', 'one'], r'^TIME +EVENT +DETAILS\n\S+ +workflow-started .*workflow-completed')
+    _expect(test, 'cluster status for people', 0, ['cluster', 'status'], r'role: \w+\n.*NODE +NAME +PEER +CLIENT.*\n3 +n3 ')
+
+    test.pawl_ok('def', 'deploy', _flow(test, 'take', '{ set: { taken: true } }'))
+    page = _expect(test, 'def ls in pages says so too', 0, ['def', 'ls', '--limit', 1], 'give', r'^there are more: add --after \S+$')
+    _expect(test, 'its other page', 0, ['def', 'ls', '--after', page.err.split()[-1]], r'VERSION +DEPLOYED\ndefault +take +1\.0\.0 +\S+\n$', r'^$')
 
     for words in (['wf', 'show', 'nobody'], ['wf', 'result', 'nobody'], ['wf', 'history', 'nobody'], ['wf', 'start', 'nothing']):
         _expect(test, f'{words[1]} of nothing', 3, words, '', r'error\[PAWL_NOT_FOUND\]')
