@@ -344,7 +344,6 @@ static void making_name(const struct wal_making *making, char out[WAL_NAME_BYTES
 
 static enum pawl_error making_begin(struct wal_segments *segments, struct pawl_diag *diag)
 {
-    TRY(blank_reserve(segments));
     size_t used = blank_find(segments, false);
     struct wal_making making = {.is_reused = used < segments->blank_count,
                                 .number = segments->next_blank};
@@ -395,6 +394,7 @@ static enum pawl_error making_finish(struct wal_segments *segments, struct pawl_
 {
     struct wal_making *making = &segments->making;
     char name[WAL_NAME_BYTES], spare[WAL_NAME_BYTES];
+    TRY(blank_reserve(segments)); /* what was retired meanwhile has taken places too */
     making_name(making, name);
     file_name(FILE_SPARE, making->number, spare);
     int error = segments->disk.close(segments->disk.self, making->file);
