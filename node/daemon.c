@@ -502,7 +502,7 @@ static void formed(void *user, const struct identity *identity)
 
 static enum pawl_error open_sockets(struct daemon *daemon, struct pawl_diag *diag)
 {
-    const struct wire_options options = {0};
+    const struct wire_options options = {.first_tag = TAG_PEER_LISTENER};
     TRY(wire_new(&options, &daemon->wire, diag));
     TRY(wire_listen(daemon->wire, daemon->options.peer_address, TAG_PEER_LISTENER, NULL, diag));
     TRY(wire_listen(daemon->wire, daemon->options.client_address, TAG_CLIENT_LISTENER, NULL, diag));

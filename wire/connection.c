@@ -293,10 +293,20 @@ static bool receive(struct connection *connection)
     return result == 0;
 }
 
+static bool cut_received(struct connection *connection)
+{
+    connection->is_uncut = false;
+    const bool is_full = cut(connection);
+    if (is_full)
+        connection->skip_count = 0;
+    return is_full;
+}
+
 bool connection_read(struct connection *connection)
 {
-    bool is_full = true;
-    for (int i = 0; i < READS_MAX && is_full; i++) {
+    bool is_full = !connection->is_uncut || cut_received(connection);
+    for (int i = 0; i < READS_MAX && is_full && (i == 0 || !events_are_enough(connection->wire));
+         i++) {
         pthread_mutex_lock(&connection->mutex);
         const bool is_read = !connection->is_down && receive(connection);
         pthread_mutex_unlock(&connection->mutex);
@@ -307,13 +317,10 @@ bool connection_read(struct connection *connection)
     return true;
 }
 
-bool connection_received(struct connection *connection)
+void connection_received(struct connection *connection)
 {
     connection->filled_bytes += connection->received_bytes;
-    const bool is_full = cut(connection);
-    if (is_full)
-        connection->skip_count = 0;
-    return !is_full || connection_read(connection);
+    connection->is_uncut = true;
 }
 
 static void receive_done(void *self)

@@ -24,9 +24,15 @@
 #include "wire/reaper.h"
 #include "wire/wire.h"
 
+struct connection_list {
+    struct connection *first, *last;
+    size_t count;
+};
+
 struct event_list {
     struct wire_event *event;
     size_t count, capacity;
+    size_t count_enough; /* from which on the owner gets what there is; a block may bring more */
 };
 
 struct wire {
@@ -41,7 +47,8 @@ struct wire {
     size_t bucket_mask;
     uint64_t *staged; /* numbers of the connections with frames for the next flush */
     size_t staged_count, staged_capacity;
-    struct connection *unread; /* neither read to the end nor armed */
+    struct connection_list unread;   /* neither read to the end nor armed */
+    struct connection_list received; /* the same, and their blocks hold what is not cut yet */
     struct event_list events;
     bool has_begun; /* events are being gathered for the next wire_take */
     struct blocks blocks;
@@ -67,8 +74,9 @@ struct connection {
     struct connection *bucket_next;
     struct buffer staged; /* queued since the last flush */
     bool is_staged;
-    bool is_unread; /* in wire->unread */
-    struct connection *unread_next;
+    struct connection_list *list; /* it stands in; NULL: none */
+    struct connection *list_next;
+    bool is_uncut;                  /* its block holds what a receive brought */
     uint32_t skip_count, skip_next; /* looks before a receive is armed; see look_is_due */
 
     /* The owner's, or nng's while a receive is armed. */
@@ -112,12 +120,13 @@ void connection_reap(struct connection *connection);
  * frame ends the connection. False: nothing is left; the receive is armed, or the connection is
  * down. */
 bool connection_read(struct connection *connection);
-/* The same after NOTICE_RECEIVED. */
-bool connection_received(struct connection *connection);
+/* NOTICE_RECEIVED: what came is cut when it is read next. */
+void connection_received(struct connection *connection);
 bool connection_stage(struct connection *connection, uint8_t type, const struct bytes *parts,
                       size_t part_count);
 void connection_flush(struct connection *connection);
 
+bool events_are_enough(const struct wire *wire);
 /* NULL: no memory. Zeroed but for what names the connection. */
 struct wire_event *event_add(struct wire *wire, enum wire_event_kind kind,
                              const struct connection *connection);

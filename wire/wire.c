@@ -12,7 +12,8 @@
 
 enum {
     BUCKET_COUNT_MIN = 64,
-    CLOSE_MS = 5000, /* nng has always closed a TCP stream long before */
+    EVENTS_AT_ONCE = 2048, /* of each list, and what one more block brings */
+    CLOSE_MS = 5000,       /* nng has always closed a TCP stream long before */
 };
 
 #ifdef __SANITIZE_THREAD__
@@ -237,6 +238,11 @@ void wire_close(struct wire *wire, uint64_t connection)
 
 /* Events */
 
+bool events_are_enough(const struct wire *wire)
+{
+    return wire->events.count >= wire->events.count_enough;
+}
+
 struct wire_event *event_add(struct wire *wire, enum wire_event_kind kind,
                              const struct connection *connection)
 {
@@ -255,34 +261,62 @@ struct wire_event *event_add(struct wire *wire, enum wire_event_kind kind,
     return event;
 }
 
-static void unread_add(struct wire *wire, struct connection *connection)
+/* Connections to be read. The owner's first ones stand before all others. */
+
+static void reading_add(struct connection_list *list, struct connection *connection)
 {
-    if (connection->is_unread)
+    const bool is_first =
+        connection->tag != 0 && connection->tag == connection->wire->options.first_tag;
+    if (connection->list != NULL)
         return;
-    connection->is_unread = true;
-    connection->unread_next = wire->unread;
-    wire->unread = connection;
+    connection->list = list;
+    connection->list_next = is_first ? list->first : NULL;
+    if (list->first == NULL)
+        list->last = connection;
+    else if (!is_first)
+        list->last->list_next = connection;
+    if (list->first == NULL || is_first)
+        list->first = connection;
+    list->last = is_first ? list->last : connection;
+    list->count++;
 }
 
-static void unread_remove(struct wire *wire, struct connection *connection)
+static void reading_remove(struct connection *connection)
 {
-    struct connection **at = &wire->unread;
-    while (*at != NULL && *at != connection)
-        at = &(*at)->unread_next;
-    if (*at != NULL)
-        *at = connection->unread_next;
+    struct connection_list *list = connection->list;
+    struct connection *before = NULL;
+    if (list == NULL)
+        return;
+    for (struct connection *at = list->first; at != connection; at = at->list_next)
+        before = at;
+    if (before != NULL)
+        before->list_next = connection->list_next;
+    else
+        list->first = connection->list_next;
+    if (list->last == connection)
+        list->last = before;
+    list->count--;
+    connection->list = NULL;
 }
 
-static void unread_read(struct wire *wire)
+/* Each of the list once, as far as one taking of events goes: those that are not reached stand
+ * before the others next time. So the owner is soon back with its peers, however much there is. */
+static void reading_go(struct wire *wire, struct connection_list *list)
 {
-    struct connection *connection = wire->unread;
-    wire->unread = NULL;
-    while (connection != NULL) {
-        struct connection *next = connection->unread_next;
-        connection->is_unread = false;
-        if (connection_read(connection))
-            unread_add(wire, connection);
-        connection = next;
+    struct connection *again = NULL;
+    wire->events.count_enough = wire->events.count + EVENTS_AT_ONCE;
+    while (list->first != NULL && !events_are_enough(wire)) {
+        struct connection *connection = list->first;
+        reading_remove(connection);
+        if (!connection_read(connection))
+            continue;
+        connection->list_next = again;
+        again = connection;
+    }
+    while (again != NULL) {
+        struct connection *next = again->list_next;
+        reading_add(&wire->unread, again);
+        again = next;
     }
 }
 
@@ -294,7 +328,7 @@ static void events_begin(struct wire *wire)
     wire->has_begun = true;
     wire->events.count = 0;
     blocks_unlend(&wire->blocks);
-    unread_read(wire);
+    reading_go(wire, &wire->unread);
 }
 
 static bool begun_report(struct wire *wire, struct connection *connection,
@@ -306,18 +340,20 @@ static bool begun_report(struct wire *wire, struct connection *connection,
         connection_enter(wire, connection);
     else if (connection->staged.size > 0)
         staged_add(wire, connection);
-    unread_add(wire, connection);
+    reading_add(&wire->unread, connection);
     return true;
 }
 
 static bool closed_report(struct wire *wire, struct connection *connection)
 {
+    if (connection->is_uncut)
+        (void)connection_read(connection);
     struct wire_event *event = event_add(wire, WIRE_CLOSED, connection);
     if (event == NULL)
         return false;
     event->reason = bytes_string(connection->reason);
     connection_leave(wire, connection);
-    unread_remove(wire, connection);
+    reading_remove(connection);
     connection_free(connection);
     return true;
 }
@@ -330,8 +366,10 @@ static unsigned notice_report(struct wire *wire, struct connection *connection, 
         return seen;
     if ((seen & NOTICE_DIALLED) != 0 && !begun_report(wire, connection, WIRE_DIALLED))
         return seen;
-    if ((seen & NOTICE_RECEIVED) != 0 && connection_received(connection))
-        unread_add(wire, connection);
+    if ((seen & NOTICE_RECEIVED) != 0) {
+        connection_received(connection);
+        reading_add(&wire->received, connection);
+    }
     if ((seen & NOTICE_CLOSED) != 0 && !closed_report(wire, connection))
         return NOTICE_CLOSED;
     return 0;
@@ -340,7 +378,9 @@ static unsigned notice_report(struct wire *wire, struct connection *connection, 
 int wire_fd(struct wire *wire)
 {
     events_begin(wire);
-    return wire->events.count > 0 || wire->unread != NULL ? wire->full_fd : wire->notices.fd;
+    return wire->events.count > 0 || wire->unread.count > 0 || wire->received.count > 0
+               ? wire->full_fd
+               : wire->notices.fd;
 }
 
 size_t wire_take(struct wire *wire, const struct wire_event **events_out)
@@ -353,6 +393,7 @@ size_t wire_take(struct wire *wire, const struct wire_event **events_out)
         if (left != 0)
             notices_add(&wire->notices, connection, left);
     }
+    reading_go(wire, &wire->received);
     wire->has_begun = false;
     *events_out = wire->events.event;
     return wire->events.count;

@@ -27,6 +27,7 @@ struct wire_options {
     size_t output_bytes_max;  /* sent and not written, per connection; 0: CONNECTION_OUTPUT_MAX */
     size_t frame_bytes_max;   /* 0: FRAME_BYTES_MAX; a larger one closes the connection */
     uint32_t connections_max; /* 0: CONNECTIONS_MAX; more are closed at once */
+    uint64_t first_tag;       /* connections of this tag are read before all others; 0: none */
 };
 
 enum wire_event_kind {

@@ -1,12 +1,13 @@
 """Strangers and clients who mean harm: nobody else may lose more than a moment, and no node may end."""
+import contextlib
 import os
 import resource
 import threading
 import time
 
 from cluster import main, wait_until
-from stranger import (APPEND, COMMAND, CONFIGURATION, DEPLOY, HELLO, NOOP, PEER_FORM, PEER_FORMED, PEER_HELLO, PEER_RAFT, SHOW, START,
-                      Gone, Stranger, pack, peer_hello, raft_message)
+from stranger import (APPEND, COMMAND, CONFIGURATION, DEPLOY, HELLO, NOOP, PEER_FORM, PEER_FORMED, PEER_HELLO, PEER_RAFT, REQUEST, SHOW,
+                      START, STATUS, Gone, Stranger, frame, pack, peer_hello, raft_message)
 
 HEAD = "document: {dsl: '1.0.3', namespace: default, name: %s, version: '1.0.0'}\n"
 LIGHT = HEAD % 'light' + 'do:\n  - a: {set: {done: true}}\n'
@@ -139,6 +140,29 @@ def case_silent_strangers_where_descriptors_are_few(test):
     held.close()
 
 
+def case_many_ask_without_end(test):
+    """Requests that nothing counts, faster than they can be answered, on many connections at once."""
+    cluster, leader = _formed(test)
+    term = leader.status()['term']
+    one = frame(REQUEST, {1: 1, 3: 0, 4: 0, 5: b'r' * 16, 6: STATUS, 7: b''})
+    strangers = [Stranger(leader.client).greet() for _ in range(300)]
+    for stranger in strangers:
+        stranger.socket.setblocking(False)
+    unsent = {}
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        for stranger in strangers:
+            with contextlib.suppress(OSError):
+                data = unsent.get(stranger) or one * 1400
+                unsent[stranger] = data[stranger.socket.send(data):]
+            with contextlib.suppress(OSError):
+                stranger.socket.recv(1 << 20)
+    for stranger in strangers:
+        stranger.close()
+    cluster.wait_level()
+    _check_unharmed(test, cluster, leader, term)
+
+
 def case_clients_leave_together(test):
     cluster, leader = _formed(test)
     term = leader.status()['term']
@@ -204,5 +228,6 @@ def case_endless_definition(test):
 
 if __name__ == '__main__':
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    main([case_forged_appends, case_silent_strangers, case_silent_strangers_where_descriptors_are_few, case_clients_leave_together, case_large_answers_nobody_reads,
-          case_one_connection_of_many_sessions, case_forming_what_cannot_run, case_endless_definition])
+    main([case_forged_appends, case_silent_strangers, case_silent_strangers_where_descriptors_are_few, case_many_ask_without_end,
+          case_clients_leave_together, case_large_answers_nobody_reads, case_one_connection_of_many_sessions,
+          case_forming_what_cannot_run, case_endless_definition])
