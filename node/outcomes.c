@@ -28,11 +28,12 @@ static void outcome_done(struct outcome *outcome)
 
 static void outcome_free(struct partition *partition, struct outcome *outcome)
 {
-    if (partition->free_outcome_count >= FREE_OUTCOMES_MAX ||
-        outcome->frames.capacity > FREE_FRAMES_BYTES_MAX) {
+    if (partition->free_outcome_count >= FREE_OUTCOMES_MAX) {
         outcome_done(outcome);
         return;
     }
+    if (outcome->frames.capacity > FREE_FRAMES_BYTES_MAX)
+        buffer_done(&outcome->frames);
     arena_reset(&outcome->arena);
     buffer_reset(&outcome->frames);
     outcome->next = partition->free_outcomes;

@@ -5,7 +5,7 @@
 #define BUFFER_BYTES_MAX      ((size_t)64 << 20)
 #define ARENA_BYTES_MAX       ((size_t)64 << 20)
 #define ARENA_CHUNK_BYTES_MAX ((size_t)1 << 20)
-#define ARENA_KEPT_BYTES_MAX  ((size_t)64 << 10) /* the largest chunk that a reset keeps */
+#define ARENA_KEPT_BYTES_MAX  ((size_t)1 << 20) /* the largest chunk that a reset keeps */
 
 /* Values, texts and messages */
 #define VALUE_BYTES_MAX    ((size_t)1 << 20) /* one payload: input, output, context */
