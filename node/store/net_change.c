@@ -78,15 +78,16 @@ static bool rows_grow(struct net_change *change)
     return true;
 }
 
-/* Up to eight bytes of a key, as be64_get would with zeros behind the key. */
+/* Up to eight bytes of a key, from one that it has, as be64_get would with zeros behind the key. */
 static uint64_t word_at(struct bytes key, size_t at)
 {
     if (at + 8 <= key.size)
         return be64_get(key.data + at);
-    uint8_t rest[8] = {0};
-    for (size_t i = 0; at + i < key.size; i++)
-        rest[i] = key.data[at + i];
-    return be64_get(rest);
+    if (key.size >= 8)
+        return be64_get(key.data + key.size - 8) << 8 * (at + 8 - key.size);
+    uint8_t whole[8] = {0};
+    memcpy(whole, key.data, key.size);
+    return be64_get(whole);
 }
 
 static void head_of(struct bytes key, uint64_t head[HEAD_WORDS])

@@ -53,10 +53,15 @@ static bool is_below(const struct tree_node *node, unsigned at, struct bytes key
     return bytes_compare(memory_row_key(node->row[at]), key) < 0;
 }
 
-/* How many of the node's rows are below key. */
+/* How many of the node's rows are below key. Keys mostly rise: new ones come at the end and old
+ * ones leave at the beginning. */
 static unsigned rank_of(const struct tree_node *node, struct bytes key, uint64_t prefix)
 {
-    unsigned low = 0, high = node->count;
+    if (node->count == 0 || is_below(node, node->count - 1, key, prefix))
+        return node->count;
+    if (!is_below(node, 0, key, prefix))
+        return 0;
+    unsigned low = 1, high = node->count - 1;
     while (low < high) {
         unsigned middle = (low + high) / 2;
         if (is_below(node, middle, key, prefix))
@@ -71,9 +76,11 @@ static unsigned rank_of(const struct tree_node *node, struct bytes key, uint64_t
 static unsigned child_of(const struct tree_node *node, struct bytes key, uint64_t prefix)
 {
     unsigned rank = rank_of(node, key, prefix);
+    if (rank == 0)
+        return 0;
     bool is_first_of_child = rank < node->count && node->prefix[rank] == prefix &&
                              bytes_equal(memory_row_key(node->row[rank]), key);
-    return is_first_of_child || rank == 0 ? rank : rank - 1;
+    return is_first_of_child ? rank : rank - 1;
 }
 
 static void entries_move(struct tree_node *to, unsigned to_at, struct tree_node *from,
