@@ -8,6 +8,7 @@
 
 enum {
     WINDOW_MESSAGES_MAX = 64,
+    WINDOW_APPENDS = 8, /* full ones; together half of what a connection holds */
     RAFT_UNCOMMITTED_BYTES_MAX = 256 << 20,
     WALL_HEARD_US_MAX = 10 * 1000 * 1000,
     TURN_US_MIN = 50,
@@ -90,7 +91,7 @@ static struct raft *raft_of(const struct replica *replica, const struct replica_
                                 .append_bytes_max = options->append_bytes_max,
                                 .append_entries_max = APPEND_ENTRIES_MAX,
                                 .window_messages_max = WINDOW_MESSAGES_MAX,
-                                .window_bytes_max = 16 * options->append_bytes_max,
+                                .window_bytes_max = WINDOW_APPENDS * options->append_bytes_max,
                                 .uncommitted_bytes_max = RAFT_UNCOMMITTED_BYTES_MAX};
     for (size_t i = 0; i < options->member_count; i++)
         raft.configuration.voters[raft.configuration.voter_count++] = options->members[i].node;

@@ -107,7 +107,9 @@ static void wait_for_space(const char *what)
     usleep(FULL_WAIT_MS * 1000);
 }
 
-static void run_log_group(struct runner *runner, struct job *const *jobs, size_t count)
+/* False: the disk is full and the lane stops, as if the process had been killed. Nothing of the
+ * rest was promised; none of it may be written, for the log would have a hole. */
+static bool run_log_group(struct runner *runner, struct job *const *jobs, size_t count)
 {
     size_t done = 0;
     while (done < count) {
@@ -120,10 +122,11 @@ static void run_log_group(struct runner *runner, struct job *const *jobs, size_t
         finish(runner, jobs + done, more);
         done += more;
         if (error == PAWL_E_DISK_FULL && lane_is_stopping(&runner->log))
-            return; /* as if the process had been killed: nothing of the rest was promised */
+            return false;
         if (error == PAWL_E_DISK_FULL)
             wait_for_space("log");
     }
+    return true;
 }
 
 static size_t append_bytes(const struct job *job)
@@ -155,7 +158,8 @@ static void *log_main(void *user)
         while (waiting != NULL) {
             struct job *group[LOG_GROUP_MAX];
             const size_t count = take_group(&waiting, group);
-            run_log_group(runner, group, count);
+            if (!run_log_group(runner, group, count))
+                return NULL;
         }
         struct pawl_diag diag = {0};
         if (wal_prepare(runner->options.wal, &diag) == PAWL_E_IO) {
