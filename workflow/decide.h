@@ -51,6 +51,7 @@ struct slot {
     struct bytes value;
     bool is_stored;  /* has a row already */
     bool is_inlined; /* is in the header, and has none */
+    bool is_lasting; /* its row stays, whether anything but the journal names it or not */
 };
 
 enum move_kind {
@@ -146,6 +147,12 @@ MUST_USE enum pawl_error wf_value_get(struct decide *decide, struct run *run, ui
                                       struct bytes *value_out);
 MUST_USE enum pawl_error wf_value_add(struct decide *decide, struct run *run, struct bytes value,
                                       uint32_t *number_out);
+/* The same for the input and what steps return. One that is large is written once: it lasts, and
+ * the journal and the arguments of steps name it. */
+MUST_USE enum pawl_error wf_value_receive(struct decide *decide, struct run *run,
+                                          struct bytes value, uint32_t *number_out);
+/* The lasting value that has these bytes; 0: none is known. */
+uint32_t wf_value_lasting(const struct run *run, struct bytes value);
 
 /* --- journal.c --- */
 

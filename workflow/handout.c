@@ -34,5 +34,8 @@ enum pawl_error wf_handout(const struct view *view, struct id128 session,
                         &schema_step_row, &step));
     if (step.state != STEP_OUT || !fence_equal(&step.fence, fence))
         return PAWL_E_NOT_FOUND;
+    if (step.arguments_value != 0)
+        TRY(changes_get(&rows, TABLE_VALUE,
+                        key_run_number(arena, handout.run, step.arguments_value), &step.arguments));
     return wf_handout_fill(arena, &instance, handout.run, handout.step, &step, handout_out);
 }

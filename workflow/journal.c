@@ -23,12 +23,13 @@ static bool is_same(const struct journal_event *before, const struct journal_eve
            bytes_equal(event->task, before->task) && bytes_equal(event->type, before->type);
 }
 
-/* The input never changes, nor does the result of a run that has ended. */
-static bool is_lasting(const struct run *run, uint32_t value_number)
+/* The input never changes, nor does the result of a run that has ended; and what lasts. */
+static bool is_lasting(const struct run *run, const struct journal_event *event)
 {
-    return value_number != 0 &&
-           (value_number == run->row.input ||
-            (value_number == run->row.result && !run_status_is_open(run->row.status)));
+    const uint32_t number = event->value_number;
+    return number != 0 &&
+           (number == run->row.input || event->value.size > VALUE_REPEATED_BYTES_MAX ||
+            (number == run->row.result && !run_status_is_open(run->row.status)));
 }
 
 /* From the last to the first, since each is compared with the one before it. */
@@ -36,7 +37,7 @@ static void events_shorten(const struct run *run)
 {
     for (size_t i = run->event_count; i-- > 0;) {
         struct journal_event *event = &run->events[i];
-        if (is_lasting(run, event->value_number))
+        if (is_lasting(run, event))
             event->value = bytes_of(NULL, 0);
         else
             event->value_number = 0;

@@ -113,7 +113,7 @@ static enum pawl_error report_completed(struct decide *decide, struct run *run,
         return wf_undo_completed(decide, run);
     }
     const struct task *task = wf_run_task(run, wf_run_top(run));
-    TRY(wf_value_add(decide, run, output, &event.value_number));
+    TRY(wf_value_receive(decide, run, output, &event.value_number));
     run->move = (struct move){.kind = MOVE_LEAVE, .value = event.value_number, .flow = task->flow};
     return wf_journal(decide, run, &event);
 }

@@ -32,7 +32,8 @@ static enum pawl_error values_open(struct decide *decide, struct run *run)
         run->slots[i] = (struct slot){.number = live[i].number,
                                       .value = {live[i].inlined.data, live[i].size},
                                       .is_stored = !is_inlined,
-                                      .is_inlined = is_inlined};
+                                      .is_inlined = is_inlined,
+                                      .is_lasting = live[i].is_lasting};
     }
     return PAWL_OK;
 }
@@ -100,6 +101,24 @@ enum pawl_error wf_value_add(struct decide *decide, struct run *run, struct byte
     return PAWL_OK;
 }
 
+enum pawl_error wf_value_receive(struct decide *decide, struct run *run, struct bytes value,
+                                 uint32_t *number_out)
+{
+    TRY(wf_value_add(decide, run, value, number_out));
+    run->slots[run->slot_count - 1].is_lasting = value.size > VALUE_REPEATED_BYTES_MAX;
+    return PAWL_OK;
+}
+
+uint32_t wf_value_lasting(const struct run *run, struct bytes value)
+{
+    for (size_t i = 0; i < run->slot_count; i++) {
+        const struct slot *slot = &run->slots[i];
+        if (slot->is_lasting && slot->value.data != NULL && bytes_equal(slot->value, value))
+            return slot->number;
+    }
+    return 0;
+}
+
 static bool is_named(const struct run *run, uint32_t number)
 {
     const struct instance *row = &run->row;
@@ -126,9 +145,9 @@ struct run_bytes wf_run_sweep(struct run *run)
         bool is_kept = slot.number == run->move.value || is_named(run, slot.number);
         if (is_kept)
             bytes.live += slot.value.size;
-        if (is_kept && !slot.is_stored)
+        if ((is_kept || slot.is_lasting) && !slot.is_stored)
             bytes.unsaved += slot.value.size;
-        if (is_kept || slot.is_stored) /* a stored one has a row to delete in the end */
+        if (is_kept || slot.is_stored != slot.is_lasting) /* has a row to delete, or to get */
             run->slots[kept++] = slot;
     }
     run->slot_count = kept;
@@ -151,7 +170,7 @@ static bool is_for_header(const struct run *run, const struct slot *slot)
                                 slot->value.size <= VALUE_INLINED_BYTES_MAX);
 }
 
-/* Named values get rows, the rows of the others go. */
+/* Named values and those that last get rows, the rows of the others go. */
 static enum pawl_error values_finish(struct decide *decide, struct run *run)
 {
     struct live_value *live = arena_room(decide->arena, run->slot_count * sizeof *live);
@@ -162,16 +181,17 @@ static enum pawl_error values_finish(struct decide *decide, struct run *run)
         struct slot *slot = &run->slots[i];
         struct bytes key = key_run_number(decide->arena, run->id, slot->number);
         bool is_kept = is_named(run, slot->number);
-        slot->is_inlined = is_for_header(run, slot);
-        if (is_kept && !slot->is_stored && !slot->is_inlined)
+        slot->is_inlined = is_kept && is_for_header(run, slot);
+        if ((is_kept || slot->is_lasting) && !slot->is_stored && !slot->is_inlined)
             TRY(value_store(decide, key, slot->value));
-        if (!is_kept && slot->is_stored)
+        if (!is_kept && slot->is_stored && !slot->is_lasting)
             TRY(changes_delete(&decide->changes, TABLE_VALUE, key));
         slot->is_stored = !slot->is_inlined;
         if (!is_kept)
             continue;
-        live[kept] =
-            (struct live_value){.number = slot->number, .size = (uint32_t)slot->value.size};
+        live[kept] = (struct live_value){.number = slot->number,
+                                         .size = (uint32_t)slot->value.size,
+                                         .is_lasting = slot->is_lasting};
         if (slot->is_inlined)
             live[kept].inlined = slot->value;
         run->slots[kept++] = *slot;

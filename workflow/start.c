@@ -246,7 +246,7 @@ static enum pawl_error run_name(struct decide *decide, const struct target *targ
 static enum pawl_error run_begin(struct decide *decide, struct run *run)
 {
     struct bytes input = start_of(decide)->input.size > 0 ? start_of(decide)->input : value_null;
-    TRY(wf_value_add(decide, run, input, &run->row.input));
+    TRY(wf_value_receive(decide, run, input, &run->row.input));
     struct journal_event event = {
         .kind = EV_WORKFLOW_STARTED, .value_number = run->row.input, .value = input};
     TRY(wf_journal(decide, run, &event));

@@ -54,6 +54,7 @@ static const struct field live_value_fields[] = {
     FIELD(struct live_value, number, 1, FIELD_U32),
     FIELD(struct live_value, size, 2, FIELD_U32),
     FIELD(struct live_value, inlined, 3, FIELD_BINARY),
+    FIELD(struct live_value, is_lasting, 4, FIELD_BOOL),
 };
 SCHEMA_LOOPS(live_value)
 static const struct schema schema_live_value =
@@ -150,6 +151,7 @@ static const struct field step_row_fields[] = {
     FIELD(struct step_row, arguments, 14, FIELD_BINARY),
     FIELD(struct step_row, report_fence, 15, FIELD_MESSAGE, .schema = &schema_fence),
     FIELD(struct step_row, report_outcome, 16, FIELD_U8),
+    FIELD(struct step_row, arguments_value, 17, FIELD_U32),
 };
 SCHEMA_LOOPS(step_row)
 const struct schema schema_step_row = SCHEMA_LOOPED("step-row", struct step_row, step_row);

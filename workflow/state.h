@@ -79,10 +79,15 @@ struct token {
     struct undoing undoing;
 };
 
+/* A value that a run receives, as its input or from a step, and that is larger is written once: it
+ * lasts as long as the run. The journal and the steps that get it as it is name it. */
+enum { VALUE_REPEATED_BYTES_MAX = 512 };
+
 struct live_value {
     uint32_t number;
     uint32_t size;
     struct bytes inlined; /* the value, when it has no row of its own */
+    bool is_lasting;
 };
 
 struct pending_undo {
@@ -129,6 +134,7 @@ struct step_row {
     struct id128 session;          /* the last that had it */
     struct msg_fence fence;        /* of its newest hand-out; index 0: it was never out */
     struct bytes arguments;        /* value; gone once the step has ended */
+    uint32_t arguments_value;      /* they are this lasting value; 0: they are in `arguments` */
     struct msg_fence report_fence; /* of the last accepted report; index 0: it is `fence` */
     uint8_t report_outcome;        /* of the last accepted report; 0: there is none */
 };

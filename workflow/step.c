@@ -52,6 +52,20 @@ enum pawl_error wf_handout_fill(struct arena *arena, const struct instance *inst
     return PAWL_OK;
 }
 
+/* Lasting values are named by steps; in the decision that makes one it has no row yet. */
+static enum pawl_error arguments_find(struct decide *decide, const struct run *run,
+                                      struct step_row *step)
+{
+    const uint32_t number = step->arguments_value;
+    for (size_t i = 0; i < run->slot_count; i++)
+        if (run->slots[i].number == number && run->slots[i].value.data != NULL) {
+            step->arguments = run->slots[i].value;
+            return PAWL_OK;
+        }
+    return changes_get(&decide->changes, TABLE_VALUE,
+                       key_run_number(decide->arena, run->id, number), &step->arguments);
+}
+
 static enum pawl_error handout_add(struct decide *decide, const struct run *run, uint32_t number,
                                    const struct step_row *step)
 {
@@ -64,7 +78,10 @@ static enum pawl_error handout_add(struct decide *decide, const struct run *run,
     decision->handouts = handouts;
     struct decision_handout *handout = &handouts[decision->handout_count];
     handout->session = step->session;
-    TRY(wf_handout_fill(decide->arena, &run->row, run->id, number, step, &handout->handout));
+    struct step_row filled = *step;
+    if (step->arguments_value != 0)
+        TRY(arguments_find(decide, run, &filled));
+    TRY(wf_handout_fill(decide->arena, &run->row, run->id, number, &filled, &handout->handout));
     decision->handout_count++;
     return PAWL_OK;
 }
@@ -198,6 +215,9 @@ enum pawl_error wf_step_schedule(struct decide *decide, struct run *run)
                             .deadline_us = deadline_of(run)};
     uint32_t number = 0;
     TRY(arguments_make(decide, run, task, &step.arguments));
+    step.arguments_value = wf_value_lasting(run, step.arguments);
+    if (step.arguments_value != 0)
+        step.arguments = bytes_of(NULL, 0);
     TRY(wf_visit(decide, run, &step.visit));
     TRY(retried_find(decide, run, &step, &number));
     if (number == 0)
@@ -237,6 +257,21 @@ static enum pawl_error ready_take(struct decide *decide, struct bytes ready, boo
     return wf_run_finish(decide, &run);
 }
 
+/* The value that a step's arguments are, if they are one. */
+static enum pawl_error arguments_touch(struct decide *decide, struct id128 run,
+                                       struct bytes step_value, size_t *bytes)
+{
+    struct step_row step;
+    struct bytes value = {NULL, 0};
+    if (codec_decode(&schema_step_row, step_value, decide->arena, &step, NULL) != PAWL_OK)
+        return PAWL_E_CORRUPT;
+    if (step.arguments_value != 0)
+        TRY(changes_get(&decide->changes, TABLE_VALUE,
+                        key_run_number(decide->arena, run, step.arguments_value), &value));
+    *bytes += step_value.size + value.size;
+    return PAWL_OK;
+}
+
 /* Ask for everything at once, so that what is missing is loaded at once. count becomes less when so
  * many are large: they must fit into one decision, and into memory at once. */
 static enum pawl_error ready_touch(struct decide *decide, const struct row *rows, size_t *count)
@@ -249,14 +284,15 @@ static enum pawl_error ready_touch(struct decide *decide, const struct row *rows
         struct bytes header, step = {NULL, 0};
         if (!key_ready_parse(rows[i].key, &id, &number))
             return PAWL_E_CORRUPT;
-        const enum pawl_error errors[] = {
+        enum pawl_error errors[] = {
             changes_get(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, id), &header),
             changes_get(&decide->changes, TABLE_STEP, key_run_number(decide->arena, id, number),
                         &step),
         };
+        if (errors[1] == PAWL_OK)
+            errors[1] = arguments_touch(decide, id, step, &bytes);
         for (size_t k = 0; k < sizeof errors / sizeof errors[0] && first == PAWL_OK; k++)
             first = errors[k];
-        bytes += step.size;
         if (bytes >= DECISION_BYTES_MAX / 4)
             *count = i + 1;
     }

@@ -158,6 +158,85 @@ static void test_ready_steps_that_are_large_are_handed_out_in_parts(void **state
     world_done(&world);
 }
 
+/* A map of one text of `bytes` bytes under "n", as input and as what the worker makes of it. */
+static struct bytes large_value(struct arena *arena, uint16_t bytes, uint8_t fill)
+{
+    uint8_t *value = arena_room(arena, bytes + 6u);
+    assert_non_null(value);
+    memcpy(value, "\x81\xa1n\xda", 4);
+    value[4] = (uint8_t)(bytes >> 8);
+    value[5] = (uint8_t)bytes;
+    memset(value + 6, fill, bytes);
+    return bytes_of(value, bytes + 6u);
+}
+
+static size_t written_bytes(const struct decision *decision)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < decision->write_count; i++)
+        bytes += decision->writes[i].value.size;
+    return bytes;
+}
+
+static void assert_rebuilt(struct world *world, const struct world_handout *handout,
+                           struct bytes input)
+{
+    struct arena arena = {.limit = 0};
+    struct msg_handout rebuilt;
+    struct view view = world_view(world);
+    assert_true(bytes_equal(handout->handout.input, input));
+    assert_int_equal(wf_handout(&view, handout->session, &handout->handout.fence, &arena, &rebuilt),
+                     PAWL_OK);
+    assert_true(bytes_equal(rebuilt.input, input));
+    arena_done(&arena);
+}
+
+/* What a run receives and hands on as it is, is written once; the next session gets it as well. */
+static void test_large_values_that_are_handed_on_are_written_once(void **state)
+{
+    static const char two[] =
+        "document: { dsl: '1.0.3', namespace: test, name: two, version: '1.0.0' }\n"
+        "do:\n"
+        "  - a: { call: a.one, with: { n: '${ .n }' } }\n"
+        "  - b: { call: a.one }\n";
+    enum { LARGE = 20000 };
+    (void)state;
+    struct world world;
+    struct arena arena = {.limit = 0};
+    const struct bytes input = large_value(&arena, LARGE, 'i');
+    const struct bytes output = large_value(&arena, LARGE, 'o');
+    const struct command deploy = {
+        .kind = CMD_DEPLOY, .request = world_id(50), .deploy = {.source = bytes_string(two)}};
+    const struct command start = {.kind = CMD_START,
+                                  .request = world_id(51),
+                                  .start = {.namespace_name = BYTES_LITERAL("test"),
+                                            .definition = BYTES_LITERAL("two"),
+                                            .input = input}};
+    setup(&world);
+    assert_int_equal(world_decide(&world, &deploy)->rejection, PAWL_OK);
+    assert_in_range(written_bytes(world_decide(&world, &start)), LARGE, LARGE + 1000);
+    const struct world_handout first = world.handouts[world.handout_count - 1];
+    assert_rebuilt(&world, &first, input);
+    const struct command report = {.kind = CMD_STEP_REPORT,
+                                   .request = world_id(52),
+                                   .session = first.session,
+                                   .report = {.run = first.handout.run,
+                                              .step = first.handout.step,
+                                              .fence = first.handout.fence,
+                                              .outcome = REPORT_COMPLETED,
+                                              .output = output}};
+    assert_in_range(written_bytes(world_decide(&world, &report)), LARGE, LARGE + 1000);
+    const struct world_handout second = world.handouts[world.handout_count - 1];
+    assert_rebuilt(&world, &second, output);
+    const struct command lost = {.kind = CMD_LEASE_LOST,
+                                 .lease = {second.session, second.handout.fence}};
+    assert_in_range(written_bytes(world_decide(&world, &lost)), 1, 1000);
+    assert_rebuilt(&world, &world.handouts[world.handout_count - 1], output);
+    assert_int_equal(world.handouts[world.handout_count - 1].handout.attempt, 2);
+    arena_done(&arena);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_handout_that_has_ended_is_not_found),
         cmocka_unit_test(test_report_of_another_session_is_stale),
         cmocka_unit_test(test_ready_steps_that_are_large_are_handed_out_in_parts),
+        cmocka_unit_test(test_large_values_that_are_handed_on_are_written_once),
         cmocka_unit_test(test_commands_name_the_run_that_orders_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
