@@ -221,21 +221,8 @@ void consensus_log_read(struct partition *partition, struct job *job)
 
 /* ---- applying ---- */
 
-/* The rows of a committed entry enter the leader's memory. */
-static enum pawl_error remember_entry(struct partition *partition, uint64_t index)
-{
-    struct arena *scratch = &partition->replica->scratch;
-    const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
-    struct entry entry;
-    if (cached->kind != RAFT_ENTRY_COMMAND)
-        return PAWL_OK;
-    arena_reset(scratch);
-    TRY(entry_decode(cached_bytes(cached), scratch, &entry));
-    return memory_write(partition->memory, index, entry.writes, entry.write_count);
-}
-
-/* Its own entries are in the leader's memory since they were decided; those that it inherited enter
- * it now. Who does not lead only keeps them for the next flush. */
+/* Who does not lead only keeps entries for the next flush. A leader's memory has its own since they
+ * were decided, and gets those that it inherited before it decides anything. */
 static enum pawl_error apply_entry(struct partition *partition, uint64_t index)
 {
     const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
@@ -251,9 +238,7 @@ static enum pawl_error apply_entry(struct partition *partition, uint64_t index)
     }
     TRY(entry_clock(payload, &clock_us));
     cluster_clock_observe(&partition->clock, clock_us, partition->replica->now_us);
-    if (partition->role != RAFT_LEADER || NODE_MUTANT(APPLY_SKIPS_INHERITED))
-        return PAWL_OK;
-    return remember_entry(partition, index);
+    return PAWL_OK;
 }
 
 static bool is_window_full(const struct partition *partition)
@@ -273,8 +258,10 @@ static void apply_to(struct partition *partition, uint64_t index)
         else
             partition->applied_index++;
     }
-    if (is_leader)
+    if (partition->is_active) { /* then it has decided all that it applies */
+        partition->remembered_index = partition->applied_index;
         memory_commit(partition->memory, partition->applied_index);
+    }
     entry_cache_trim(&partition->cache, partition->flushed_index,
                      partition->window_bytes + partition->replica->options.cache_bytes_max);
     flush_applied(partition);
@@ -294,15 +281,56 @@ static void forget_rows(struct partition *partition)
     assert(error == PAWL_OK); /* a node without memory cannot go on */
 }
 
-/* A new leader's memory begins with the window, over what the store has. */
-static void remember_window(struct partition *partition)
+/* A new leader's memory begins with what the store has. */
+static void begin_to_remember(struct partition *partition)
 {
     if (!NODE_MUTANT(HEAD_KEPT_ON_STEP_DOWN) || memory_figures(partition->memory).row_count == 0)
         forget_rows(partition);
-    for (uint64_t index = partition->flushed_index + 1; index <= partition->applied_index; index++)
-        if (remember_entry(partition, index) != PAWL_OK)
+    partition->remembered_index = partition->flushed_index;
+}
+
+/* The rows of a committed entry enter the leader's memory. */
+static enum pawl_error remember_entry(struct partition *partition, uint64_t index)
+{
+    struct arena *scratch = &partition->replica->scratch;
+    const struct cached_entry *cached = entry_cache_get(&partition->cache, index);
+    struct entry entry;
+    if (cached->kind != RAFT_ENTRY_COMMAND || NODE_MUTANT(APPLY_SKIPS_INHERITED))
+        return PAWL_OK;
+    arena_reset(scratch);
+    TRY(entry_decode(cached_bytes(cached), scratch, &entry));
+    return memory_write(partition->memory, index, entry.writes, entry.write_count);
+}
+
+bool consensus_is_remembering(const struct partition *partition)
+{
+    return partition->role == RAFT_LEADER && partition->remembered_index < partition->applied_index;
+}
+
+void consensus_remember(struct partition *partition)
+{
+    const size_t bytes_max = partition->replica->options.remember_bytes;
+    for (size_t bytes = 0; consensus_is_remembering(partition) && bytes < bytes_max;) {
+        const uint64_t index = partition->remembered_index + 1;
+        bytes += cached_bytes(entry_cache_get(&partition->cache, index)).size;
+        if (remember_entry(partition, index) != PAWL_OK) {
             partition->is_failed = true;
-    memory_commit(partition->memory, partition->applied_index);
+            return;
+        }
+        partition->remembered_index = index;
+    }
+    memory_commit(partition->memory, partition->remembered_index);
+}
+
+/* What the store has got before memory has, memory need not get: it begins again behind it. */
+void consensus_flushed(struct partition *partition)
+{
+    if (partition->role != RAFT_LEADER)
+        return;
+    if (partition->remembered_index >= partition->flushed_index)
+        memory_flushed(partition->memory, partition->flushed_index);
+    else
+        begin_to_remember(partition);
 }
 
 static void leave_leadership(struct partition *partition)
@@ -333,7 +361,7 @@ static void role_changed(struct partition *partition, enum raft_role role, uint6
     if (role == RAFT_LEADER) {
         partition->noop_index = raft_last_index(partition->raft);
         partition->confirmed_round = partition->confirmed_index = 0;
-        remember_window(partition);
+        begin_to_remember(partition);
         sessions_begin(partition);
     }
     if (is_news && leader != 0)

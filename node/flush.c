@@ -150,8 +150,7 @@ static void window_is_flushed(struct partition *partition, const struct job *job
     partition->flushed_index = partition->flush_index;
     partition->window_bytes -= job->flush.bytes;
     partition->flush_count++;
-    if (partition->role == RAFT_LEADER)
-        memory_flushed(partition->memory, partition->flushed_index);
+    consensus_flushed(partition);
 }
 
 static void plan_next(struct partition *partition)

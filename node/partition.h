@@ -116,6 +116,7 @@ struct partition {
     /* The window: entries that are committed and that the store does not have. Their payloads stay
      * in the cache; only a leader's memory knows their rows. */
     uint64_t flushed_index, applied_index; /* it begins behind the first and ends with the second */
+    uint64_t remembered_index;             /* a leader's memory has the window up to here */
     size_t window_bytes;                   /* of payloads */
     struct net_change net_change;          /* of the flush under way */
 
@@ -212,6 +213,12 @@ uint64_t consensus_deadline_us(const struct partition *partition);
 void consensus_tick(struct partition *partition);
 /* What is committed and not applied, as far as the window takes it. */
 void consensus_apply(struct partition *partition);
+/* A new leader's memory gets the window in pieces, a turn each, so that heartbeats leave between
+ * them. */
+bool consensus_is_remembering(const struct partition *partition);
+void consensus_remember(struct partition *partition);
+/* The store has all up to flushed_index. */
+void consensus_flushed(struct partition *partition);
 void consensus_propose(struct partition *partition); /* the batch */
 void consensus_read_round(
     struct partition *partition); /* gives outcomes, reads and resends that wait their round */

@@ -317,7 +317,8 @@ bool reads_are_due(const struct partition *partition)
 {
     const struct reading *first = partition->readings.first;
     return first != NULL && first->round <= partition->confirmed_round &&
-           partition->applied_index >= partition->confirmed_index;
+           partition->applied_index >= partition->confirmed_index &&
+           !consensus_is_remembering(partition);
 }
 
 void reads_confirmed(struct partition *partition)

@@ -54,6 +54,7 @@ static void defaults(struct replica_options *options)
                                             .clean_bytes_max = (size_t)3 << 20,
                                             .window_bytes_busy = (size_t)32 << 20,
                                             .window_bytes_stop = (size_t)64 << 20,
+                                            .remember_bytes = 512 << 10,
                                             .cache_bytes_max = (size_t)2 << 20,
                                             .append_bytes_max = 1 << 20,
                                             .cut_step = 4096,
@@ -71,6 +72,7 @@ static void defaults(struct replica_options *options)
     DEFAULT(window_bytes_busy);
     DEFAULT(window_bytes_stop);
     DEFAULT(cache_bytes_max);
+    DEFAULT(remember_bytes);
     DEFAULT(append_bytes_max);
     DEFAULT(cut_step);
     DEFAULT(cut_keep);
@@ -352,7 +354,8 @@ uint64_t replica_deadline_us(const struct replica *replica)
     const struct partition *partition = &replica->partition;
     const uint64_t due_us[] = {consensus_deadline_us(partition), commands_deadline_us(partition),
                                sessions_deadline_us(partition), flush_deadline_us(partition)};
-    uint64_t deadline_us = reads_are_due(partition) ? 0 : UINT64_MAX;
+    const bool is_due = reads_are_due(partition) || consensus_is_remembering(partition);
+    uint64_t deadline_us = is_due ? 0 : UINT64_MAX;
     for (size_t i = 0; i < sizeof due_us / sizeof due_us[0]; i++)
         if (due_us[i] < deadline_us)
             deadline_us = due_us[i];
@@ -371,6 +374,7 @@ struct replica_status replica_status(const struct replica *replica)
                                    .last_index = raft_last_index(partition->raft),
                                    .commit_index = raft_commit_index(partition->raft),
                                    .applied_index = partition->applied_index,
+                                   .remembered_index = partition->remembered_index,
                                    .stable_index = raft_stable_index(partition->raft),
                                    .flushed_index = partition->flushed_index,
                                    .clock_us = partition_clock_us(partition),

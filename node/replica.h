@@ -50,6 +50,8 @@ struct replica_options {
     size_t window_bytes_stop;  /* ... from which nothing is handed out, timers wait and who follows
                                   applies no more; 0: 64 MiB */
     size_t cache_bytes_max;    /* payloads of applied entries kept for followers; 0: 2 MiB */
+    size_t remember_bytes;     /* payloads of the window that enter a new leader's memory in one
+                                  turn; 0: 512 KiB */
     uint32_t append_bytes_max; /* payloads in one message to a follower; 0: 1 MiB */
     uint64_t cut_step;         /* the log is cut when so many entries are not needed; 0: 4096 ... */
     uint64_t cut_keep;         /* ... beside these, kept for followers a little behind; 0: 1024 */
@@ -113,10 +115,11 @@ struct replica_status {
     enum raft_role role;
     uint64_t term, leader;
     uint64_t last_index, commit_index, applied_index, stable_index, flushed_index;
-    uint64_t clock_us;    /* the cluster's clock as this node knows it */
-    int64_t clock_off_us; /* this node's wall clock, ahead of the cluster's */
-    bool is_clock_off;    /* by more than a second, for more than a second */
-    bool is_active;       /* leads and has applied its own no-op */
+    uint64_t remembered_index; /* the committed rows of a leader's memory are those as of here */
+    uint64_t clock_us;         /* the cluster's clock as this node knows it */
+    int64_t clock_off_us;      /* this node's wall clock, ahead of the cluster's */
+    bool is_clock_off;         /* by more than a second, for more than a second */
+    bool is_active;            /* leads and has applied its own no-op */
     bool is_vote_withheld;
     bool is_out_of_space;
     bool is_failed; /* a committed entry cannot be read; end the process */

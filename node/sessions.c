@@ -424,10 +424,13 @@ static bool recall_handouts(struct partition *partition)
 
 void sessions_activate(struct partition *partition)
 {
+    if (partition->is_active || partition->role != RAFT_LEADER)
+        return;
+    consensus_remember(partition);
     const bool is_ready =
-        partition->role == RAFT_LEADER &&
+        !consensus_is_remembering(partition) &&
         (partition->applied_index >= partition->noop_index || NODE_MUTANT(DECIDE_BEFORE_NOOP));
-    if (partition->is_active || !is_ready || !recall_handouts(partition))
+    if (!is_ready || !recall_handouts(partition))
         return;
     partition->is_active = true;
     const uint64_t expires_us = partition->replica->now_us + grace_us(partition);

@@ -498,7 +498,7 @@ static void memory_matches(struct chain *chain, struct sim *sim, struct sim_node
     arena_reset(&chain->arena);
     const struct view view = replica_committed_view(node->replica, &reader);
     const struct bytes all = {NULL, 0};
-    const uint64_t index = replica_status(node->replica).applied_index;
+    const uint64_t index = replica_status(node->replica).remembered_index;
     enum pawl_error error = chain->port.scan(chain->port.self, chain_snapshot(chain, index), table,
                                              all, all, false, ROWS_MAX, told, &told_count);
     assert(error == PAWL_OK);

@@ -285,6 +285,7 @@ static enum pawl_error new_replica(struct sim_node *node, const struct replica_r
         .window_bytes_busy = plan->window_bytes_busy,
         .window_bytes_stop = 2 * plan->window_bytes_busy,
         .append_bytes_max = plan->append_bytes_max,
+        .remember_bytes = plan->remember_bytes,
         .cut_step = plan->cut_step,
         .cut_keep = plan->cut_keep,
     };

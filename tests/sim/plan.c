@@ -80,5 +80,6 @@ struct plan plan_draw(const struct random *root)
     };
     draw_times(&random, &plan);
     draw_faults(&random, &plan);
+    plan.remember_bytes = random_chance(&random, 500000) ? 1 : 0;
     return plan;
 }

@@ -75,6 +75,7 @@ struct plan {
     uint64_t clean_bytes_max, cache_bytes_max, window_bytes_busy;
     uint64_t cut_step, cut_keep;
     uint32_t append_bytes_max;
+    size_t remember_bytes; /* 0: as shipped; 1: an entry each turn */
     uint32_t flush_interval_ms;
     uint32_t read_delay_us_max; /* of loads and queries */
 };
