@@ -180,7 +180,7 @@ void flush_done(struct partition *partition, struct job *job)
         partition->flush_retry_us = partition->replica->now_us + RETRY_US;
     job_free(job);
     plan_next(partition);
-    reads_flushed(partition);
+    reads_go_on(partition);
     cut_log(partition);
 }
 

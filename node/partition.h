@@ -135,6 +135,7 @@ struct partition {
     struct reading_queue snapshots;       /* for a flush, or for their query job */
     struct id_map watched_runs;           /* run -> the first RESULT that waits for its end */
     size_t reading_count, watching_count; /* watching ones are counted in both */
+    size_t query_count;                   /* that the reader has */
     struct resend *resends, **resends_last_next;
     struct closing {
         struct id128 run;
@@ -254,7 +255,8 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
 void reads_confirmed(struct partition *partition);
 bool reads_are_due(const struct partition *partition);
 void reads_run_closed(struct partition *partition, struct id128 run, uint64_t index);
-void reads_flushed(struct partition *partition);
+/* Queries that have waited for a flush or for others go to the reader. */
+void reads_go_on(struct partition *partition);
 void reads_queried(struct partition *partition, struct job *job);
 /* A query's job is over: the loop gives back what it held for it. */
 void reads_release_window(struct job *job);

@@ -84,13 +84,19 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
 
 /* ---- from a snapshot ---- */
 
-/* More than this is not laid over a snapshot for each query: it waits for a flush. */
-enum { WINDOW_BYTES_MAX = 4 << 20 };
+/* More than this is not laid over a snapshot for each query: it waits for a flush. And no more
+ * queries than this hold a window of their own at once. */
+enum { WINDOW_BYTES_MAX = 4 << 20, QUERIES_AT_ONCE = 4 };
 
-static bool can_query(const struct partition *partition, const struct reading *reading)
+static bool is_near_store(const struct partition *partition, const struct reading *reading)
 {
     return reading->is_settled || partition->flushed_index >= reading->index ||
            partition->window_bytes <= WINDOW_BYTES_MAX;
+}
+
+static bool can_query(const struct partition *partition, const struct reading *reading)
+{
+    return partition->query_count < QUERIES_AT_ONCE && is_near_store(partition, reading);
 }
 
 /* The entries that the store does not have, as far as the query sees. False: no memory. */
@@ -125,6 +131,7 @@ static bool submit_query(struct partition *partition, struct reading *reading)
     reading->token = ++partition->next_token;
     job->query.kind = reading->kind;
     job->query.token = reading->token;
+    partition->query_count++;
     partition_submit(partition, job);
     return true;
 }
@@ -133,19 +140,19 @@ static void go_to_snapshot(struct partition *partition, struct reading *reading,
 {
     reading->index = index;
     reading->token = 0;
-    const bool can = can_query(partition, reading);
-    if (can && !submit_query(partition, reading)) {
+    if (can_query(partition, reading) && !submit_query(partition, reading)) {
         refuse(partition, reading, PAWL_E_NO_MEMORY);
         return;
     }
     append_to(&partition->snapshots, reading);
-    if (!can)
+    if (!is_near_store(partition, reading))
         flush_want(partition, index);
 }
 
-void reads_flushed(struct partition *partition)
+void reads_go_on(struct partition *partition)
 {
-    for (struct reading **at = &partition->snapshots.first; *at != NULL;) {
+    struct reading **at = &partition->snapshots.first;
+    while (*at != NULL && partition->query_count < QUERIES_AT_ONCE) {
         const bool is_due = (*at)->token == 0 && can_query(partition, *at);
         if (is_due && !submit_query(partition, *at))
             refuse(partition, take_at(&partition->snapshots, at), PAWL_E_NO_MEMORY);
@@ -298,6 +305,7 @@ void reads_release_window(struct job *job)
 void reads_queried(struct partition *partition, struct job *job)
 {
     reads_release_window(job);
+    partition->query_count--;
     struct reading *reading = take_by_token(partition, job->query.token);
     const bool is_open = job->error == PAWL_E_NOT_READY;
     if (reading != NULL && is_open && reading->kind == REQUEST_RESULT) {
@@ -311,6 +319,7 @@ void reads_queried(struct partition *partition, struct job *job)
                 job->query.index);
     }
     job_free(job);
+    reads_go_on(partition);
 }
 
 bool reads_are_due(const struct partition *partition)
