@@ -10,6 +10,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # Assertions stay on in every build, so no configuration may add NDEBUG.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -fstack-protector-strong -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION_RELEASE ON) # a step crosses many rooms
 
 set(PAWL_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them: address,undefined or thread")
 option(PAWL_FUZZ "Build the fuzz targets with libFuzzer (needs clang)" OFF)
