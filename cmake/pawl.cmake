@@ -10,7 +10,10 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # Assertions stay on in every build, so no configuration may add NDEBUG.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -fstack-protector-strong -D_FORTIFY_SOURCE=2")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
-set(CMAKE_INTERPROCEDURAL_OPTIMIZATION_RELEASE ON) # a step crosses many rooms
+# A step crosses many rooms.
+include(CheckIPOSupported)
+check_ipo_supported(RESULT HAS_IPO OUTPUT IPO_DETAIL LANGUAGES C)
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION_RELEASE ${HAS_IPO})
 
 set(PAWL_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them: address,undefined or thread")
 option(PAWL_FUZZ "Build the fuzz targets with libFuzzer (needs clang)" OFF)
