@@ -33,7 +33,12 @@ void clients_encode_response(struct origin origin, enum pawl_error error, struct
                                               error == PAWL_OK ? (struct bytes){NULL, 0} : detail,
                                           .answer = answer,
                                           .index = index};
+    const size_t before = out->size;
     codec_encode(&schema_response, &response, out);
+    if (out->is_failed) { /* no receiver would take it: nothing is sent */
+        out->is_failed = false;
+        out->size = before;
+    }
 }
 
 void clients_respond_with(struct replica *replica, struct origin origin, struct bytes frame)
@@ -42,8 +47,9 @@ void clients_respond_with(struct replica *replica, struct origin origin, struct 
     if (connection == NULL)
         return; /* the client is gone */
     connection->unanswered--;
-    (void)replica->options.links.client_send(replica->options.links.self, origin.connection,
-                                             FRAME_RESPONSE, frame);
+    if (frame.size > 0)
+        (void)replica->options.links.client_send(replica->options.links.self, origin.connection,
+                                                 FRAME_RESPONSE, frame);
 }
 
 void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,

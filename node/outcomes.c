@@ -58,7 +58,7 @@ static void encode_response(struct outcome *outcome, const struct decision *deci
                                                                : bytes_string(decision->diag.text);
     clients_encode_response(outcome->origin, decision->rejection, detail, decision->answer,
                             outcome->index, &outcome->frames);
-    outcome->response_bytes = frame_bytes(&outcome->frames, 0);
+    outcome->response_bytes = outcome->frames.size;
 }
 
 static void encode_handout(const struct partition *partition, struct outcome *outcome,
@@ -129,7 +129,7 @@ static struct bytes frame_take(const uint8_t **at, size_t bytes)
 static void leave(struct partition *partition, struct outcome *outcome)
 {
     const uint8_t *at = outcome->frames.data;
-    if (outcome->response_bytes > 0)
+    if (outcome->origin.connection != 0)
         clients_respond_with(partition->replica, outcome->origin,
                              frame_take(&at, outcome->response_bytes));
     for (size_t i = 0; i < outcome->handout_count; i++) {

@@ -320,7 +320,8 @@ void clients_closed(struct replica *replica, uint64_t connection);
 void clients_announce(struct replica *replica); /* who leads, to everybody */
 void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,
                      struct bytes detail, struct bytes answer, uint64_t index);
-/* In two parts: the response's frame, appended to out, and its leaving. */
+/* In two parts: the frame of the response, appended to out (nothing when no receiver would take
+ * it), and its leaving. */
 void clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
                              struct bytes answer, uint64_t index, struct buffer *out);
 void clients_respond_with(struct replica *replica, struct origin origin, struct bytes frame);
