@@ -443,7 +443,7 @@ static void wake(struct partition *partition, uint64_t token)
 
 void commands_loaded(struct partition *partition, struct job *job)
 {
-    const uint64_t label = NODE_MUTANT(STALE_LOAD_TAKEN) ? UINT64_MAX / 2 : job->load.label;
+    const uint64_t label = job->load.label;
     enum pawl_error error = job->error;
     for (size_t i = 0; i < job->load.part_count && error == PAWL_OK; i++) {
         const struct load_part *part = &job->load.parts[i];
