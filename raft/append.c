@@ -282,10 +282,12 @@ static void advance(struct raft_peer *peer, const struct raft_message *message)
 }
 
 /* Whatever it has acknowledged before is void; fill it, one message at a time, by what it says it
- * holds. */
+ * holds. An answer that says nothing new does not send the same entries again: heartbeats are
+ * answered too, and networks repeat, so that messages would only ever become more. */
 static void fill_withheld(struct raft *raft, struct raft_peer *peer,
                           const struct raft_message *message)
 {
+    bool is_new = !peer->is_withheld;
     peer->match_index = 0;
     peer->is_withheld = true;
     if (message->is_rejected) {
@@ -294,7 +296,10 @@ static void fill_withheld(struct raft *raft, struct raft_peer *peer,
     }
     raft_index filled =
         message->hint_index > raft->log.base_index ? message->hint_index : raft->log.base_index;
-    raft_peer_probe(peer, filled + 1);
+    bool is_progress = filled + 1 > peer->next_index;
+    bool is_probe_lost = filled + 1 == peer->next_index && peer->is_probe_old;
+    if (is_new || is_progress || is_probe_lost)
+        raft_peer_probe(peer, filled + 1);
 }
 
 static void take_answer(struct raft *raft, struct raft_peer *peer,

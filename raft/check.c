@@ -63,6 +63,7 @@ static void check_peer(const struct raft *raft, const struct raft_peer *peer)
     assert(peer->next_index <= raft->log.last_index + 1);
     assert(peer->next_index > raft->log.base_index);
     assert(!peer->is_replicating || !peer->is_probe_out);
+    assert(!peer->is_probe_old || peer->is_probe_out);
     assert(peer->is_replicating || peer->window.count == 0);
     assert(!peer->is_withheld || (peer->match_index == 0 && !peer->is_replicating));
     assert(peer->round <= raft->round);

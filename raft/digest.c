@@ -29,8 +29,8 @@ static uint64_t mix_log(uint64_t digest, const struct raft_log *log)
 static uint64_t mix_peer(uint64_t digest, const struct raft *raft, const struct raft_peer *peer)
 {
     digest = mix(mix(digest, peer->match_index), peer->next_index);
-    digest = mix(digest, (uint64_t)peer->is_replicating << 2 | (uint64_t)peer->is_probe_out << 1 |
-                             peer->is_withheld);
+    digest = mix(digest, (uint64_t)peer->is_probe_old << 3 | (uint64_t)peer->is_replicating << 2 |
+                             (uint64_t)peer->is_probe_out << 1 | peer->is_withheld);
     digest = mix(mix(digest, raft->now_ms - peer->last_heard_ms), peer->round);
     const struct raft_window *window = &peer->window;
     for (uint32_t i = 0; i < window->count; i++) {

@@ -43,14 +43,21 @@ void raft_peer_probe(struct raft_peer *peer, raft_index next_index)
     assert(next_index > peer->match_index);
     peer->is_replicating = false;
     peer->is_probe_out = false;
+    peer->is_probe_old = false;
     peer->next_index = next_index;
     raft_window_clear(&peer->window);
+}
+
+void raft_peer_age(struct raft_peer *peer)
+{
+    peer->is_probe_old = peer->is_probe_out;
 }
 
 void raft_peer_replicate(struct raft_peer *peer)
 {
     peer->is_replicating = true;
     peer->is_probe_out = false;
+    peer->is_probe_old = false;
 }
 
 void raft_peer_matched(struct raft_peer *peer, raft_index match_index)

@@ -4,7 +4,8 @@
  * 2. Probing: at most one append with entries is out, and next_index stays until it is answered.
  *    Replicating: next_index runs ahead, with a window of messages and bytes behind it.
  * 3. The window counts exactly the messages in it; leaving replication empties it.
- * 4. A peer whose vote is withheld is probed, has match 0, and counts in no quorum.
+ * 4. A peer whose vote is withheld is probed, has match 0, and counts in no quorum. Its probe is
+ *    sent again only when it is old and an answer shows that the peer lives.
  */
 #ifndef RAFT_PEER_H
 #define RAFT_PEER_H
@@ -29,6 +30,7 @@ struct raft_peer {
     raft_index next_index;
     bool is_replicating;
     bool is_probe_out; /* probing: an append with entries waits for its answer */
+    bool is_probe_old; /* it has been out for a heartbeat or longer, so it may be lost */
     bool is_withheld;
     uint64_t last_heard_ms;
     uint64_t round; /* the latest read round that it has answered */
@@ -38,6 +40,8 @@ struct raft_peer {
 /* Begin to lead it: probe at next_index. */
 void raft_peer_reset(struct raft_peer *peer, raft_index next_index, uint64_t now_ms);
 void raft_peer_probe(struct raft_peer *peer, raft_index next_index);
+/* A heartbeat is due: a probe that is out was sent before it. */
+void raft_peer_age(struct raft_peer *peer);
 void raft_peer_replicate(struct raft_peer *peer);
 /* match_index is durable there: frees what it covers of the window. */
 void raft_peer_matched(struct raft_peer *peer, raft_index match_index);

@@ -172,6 +172,8 @@ static void tick_leader(struct raft *raft, bool is_forgiven)
     if (raft->now_ms < raft->heartbeat_due_ms)
         return;
     raft->heartbeat_due_ms = raft->now_ms + raft->options.heartbeat_ms;
+    for (uint32_t slot = 0; slot < raft->members.count; slot++)
+        raft_peer_age(&raft->peers[slot]);
     raft_heartbeat_to_all(raft);
 }
 

@@ -322,6 +322,43 @@ static void test_leader_answers_of_withheld_votes_do_not_keep_it(void **state)
     raft_free(raft);
 }
 
+/* Entries go to a node whose vote is withheld one message at a time, however often it answers. */
+static void test_leader_fills_a_withheld_node_once_for_each_news(void **state)
+{
+    (void)state;
+    struct raft *raft = new_leader_of_three();
+    const struct raft_message at_first = {
+        .kind = RAFT_MSG_APPEND_REPLY, .from = 2, .term = 1, .is_withheld = true, .hint_index = 1};
+    struct raft_message further = at_first;
+    further.hint_index = 5;
+    struct raft_entry entries[6];
+    for (size_t i = 0; i < 6; i++)
+        entries[i] = (struct raft_entry){1, 10, RAFT_ENTRY_COMMAND};
+    struct raft_outputs outputs = step(raft, proposal(entries, 6));
+    outputs = take(raft, at_first);
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    outputs = take(raft, at_first); /* an answer to a heartbeat, or the network said it twice */
+    assert_int_equal(count_appends_to(&outputs, 2), 0);
+
+    outputs = tick(raft); /* a heartbeat later the entries may be lost */
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    assert_int_equal(find(&outputs, RAFT_OUT_SEND)->message.entry_count, 0);
+    outputs = take(raft, at_first);
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    assert_int_equal(find(&outputs, RAFT_OUT_SEND)->message.entry_count, 4);
+    outputs = take(raft, at_first);
+    assert_int_equal(count_appends_to(&outputs, 2), 0);
+
+    outputs = take(raft, further);
+    assert_int_equal(count_appends_to(&outputs, 2), 1);
+    outputs = take(raft, further);
+    assert_int_equal(count_appends_to(&outputs, 2), 0);
+    (void)tick(raft);
+    outputs = take(raft, at_first); /* an old one, late */
+    assert_int_equal(count_appends_to(&outputs, 2), 0);
+    raft_free(raft);
+}
+
 static void test_candidate_waits_for_its_disk(void **state)
 {
     (void)state;
@@ -573,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_leader_of_one_commits_by_its_own_sync_only),
         cmocka_unit_test(test_leader_probes_with_one_append_at_a_time),
         cmocka_unit_test(test_leader_answers_of_withheld_votes_do_not_keep_it),
+        cmocka_unit_test(test_leader_fills_a_withheld_node_once_for_each_news),
         cmocka_unit_test(test_candidate_waits_for_its_disk),
         cmocka_unit_test(test_follower_answers_heartbeats_while_its_disk_writes),
         cmocka_unit_test(test_follower_vote_waits_longer_and_leader_of_the_term_has_it),
