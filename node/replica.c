@@ -321,14 +321,15 @@ static void release_answers(struct partition *partition)
     sessions_resend(partition);
 }
 
-/* While commands wait for rows, memory keeps more of them: all that one decision may read must fit
+/* While rows are loaded, memory keeps more of them: all that one decision may read must fit
  * at once. */
 static void bound_memory(struct partition *partition)
 {
     const size_t usual = partition->replica->options.clean_bytes_max;
     const size_t largest = 2 * INSTANCE_BYTES_MAX;
-    const bool is_waiting = partition->waiting.count > 0 && usual < largest;
-    memory_clean_bound(partition->memory, is_waiting ? largest : usual);
+    const bool is_loading = partition->waiting.count > 0 || partition->timer_load != 0 ||
+                            partition->handout_load != 0 || partition->lost_load != 0;
+    memory_clean_bound(partition->memory, is_loading && usual < largest ? largest : usual);
 }
 
 void replica_turn(struct replica *replica, const struct replica_input *inputs, size_t input_count)

@@ -6,7 +6,7 @@
 const struct sim_definition sim_definitions[] = {
     {"chain", HEAD("chain") "do:\n"
                             "  - one: { call: a.one, with: { n: '${ .n }' } }\n"
-                            "  - two: { call: a.two, with: { before: '${ . }' } }\n"
+                            "  - two: { call: a.two }\n"
                             "  - three: { call: a.three, with: { before: '${ . }' } }\n"},
     {"choice", HEAD("choice") "do:\n"
                               "  - look: { call: a.one, with: { n: '${ .n }' }, output: { as: "

@@ -297,6 +297,18 @@ static void receipt_compare(struct sim *sim, const struct receipt *earlier,
         sim_fail(sim, "P5",
                  "an at-most-once step was handed out under two fences, at %llu and %llu",
                  (ull)earlier->fence.index, (ull)receipt->fence.index);
+    else if (is_same_step && earlier->input_hash != receipt->input_hash)
+        sim_fail(sim, "P4", "a step was handed out with two inputs, at %llu and %llu",
+                 (ull)earlier->fence.index, (ull)receipt->fence.index);
+}
+
+/* FNV-1a. */
+static uint64_t hash_of(struct bytes bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < bytes.size; i++)
+        hash = (hash ^ bytes.data[i]) * 0x100000001b3u;
+    return hash;
 }
 
 static void not_completed(struct sim *sim, const struct receipt *receipt)
@@ -325,7 +337,8 @@ void ledger_handout(struct sim *sim, uint32_t host, struct id128 session,
                                     .fence = *fence,
                                     .run = handout->run,
                                     .step = handout->step,
-                                    .is_at_most_once = handout->is_at_most_once};
+                                    .is_at_most_once = handout->is_at_most_once,
+                                    .input_hash = hash_of(handout->input)};
     totals_count(&sim->totals, TOTAL_HANDOUTS);
     if (fence->index > chain_last_index(&sim->chain) ||
         sim->chain.entries[fence->index].term != fence->term ||

@@ -41,6 +41,7 @@ struct receipt { /* a worker was handed a step */
     struct id128 run;
     uint32_t step;
     bool is_at_most_once;
+    uint64_t input_hash;
 };
 
 struct completion { /* a report was acknowledged */

@@ -119,11 +119,12 @@ static void trace_nodes(const struct sim *sim)
         const struct replica_status status = replica_status(node->replica);
         sim_trace(sim,
                   "node %u: role %d, term %llu, last %llu, stable %llu, commit %llu, applied %llu, "
-                  "flushed %llu%s",
+                  "flushed %llu, remembered %llu%s%s",
                   (unsigned)i + 1, (int)status.role, (unsigned long long)status.term,
                   (unsigned long long)status.last_index, (unsigned long long)status.stable_index,
                   (unsigned long long)status.commit_index, (unsigned long long)status.applied_index,
                   (unsigned long long)status.flushed_index,
+                  (unsigned long long)status.remembered_index, status.is_active ? ", active" : "",
                   status.is_vote_withheld ? ", vote withheld" : "");
     }
 }
@@ -154,6 +155,7 @@ static void check_end(struct sim *sim)
         sim_fail(sim, "liveness", "requests are still without an answer long after the healing");
     } else if (is_late && !ledger_all_ended(sim)) {
         sim_fail(sim, "liveness", "workflows still run long after the healing");
+        trace_nodes(sim);
         ledger_trace_open(sim);
     } else if (is_late) {
         sim_fail(sim, "liveness", "nodes still differ long after the healing");

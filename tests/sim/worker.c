@@ -96,9 +96,7 @@ static void report(struct worker *worker, uint64_t number)
     const struct task_held *task = &worker->tasks[number];
     struct host *host = worker->host;
     struct buffer body = {0}, output = {0};
-    pack_map(&output, 1);
-    pack_text(&output, "step");
-    pack_unsigned(&output, task->step);
+    workload_value(&output, "step", task->step);
     struct msg_report message = {.run = task->run,
                                  .step = task->step,
                                  .fence = task->fence,

@@ -5,6 +5,7 @@
 
 #include "tests/sim/definitions.h"
 #include "tests/sim/must.h"
+#include "workflow/state.h"
 
 #define SECONDS(n) ((uint64_t)(n)*1000000)
 
@@ -98,6 +99,19 @@ bool workload_is_done(const struct workload *workload)
     return true;
 }
 
+void workload_value(struct buffer *out, const char *key, uint64_t number)
+{
+    static const char filling[VALUE_REPEATED_BYTES_MAX];
+    const bool is_large = number % 3 == 1;
+    pack_map(out, is_large ? 2 : 1);
+    pack_text(out, key);
+    pack_unsigned(out, number);
+    if (!is_large)
+        return;
+    pack_text(out, "filling");
+    pack_string(out, bytes_of(filling, sizeof filling));
+}
+
 void workload_encode(const struct intent *intent, struct buffer *out)
 {
     const struct sim_definition *definition = &sim_definitions[intent->definition];
@@ -107,9 +121,7 @@ void workload_encode(const struct intent *intent, struct buffer *out)
         return;
     }
     struct buffer input = {0};
-    pack_map(&input, 1);
-    pack_text(&input, "n");
-    pack_integer(&input, intent->input);
+    workload_value(&input, "n", (uint64_t)intent->input);
     const struct msg_start start = {
         .namespace_name = BYTES_LITERAL(SIM_NAMESPACE),
         .definition = bytes_string(definition->name),

@@ -30,6 +30,9 @@ void workload_draw(struct workload *workload, const struct random *root, const s
 void workload_done(struct workload *workload);
 bool workload_is_deployed(const struct workload *workload);
 bool workload_is_done(const struct workload *workload);
+/* What runs and steps get and give: {key: number}, now and then with so much beside it that the
+ * engine writes it once only. */
+void workload_value(struct buffer *out, const char *key, uint64_t number);
 /* The encoded request body, into out. */
 void workload_encode(const struct intent *intent, struct buffer *out);
 
