@@ -93,20 +93,20 @@ static void adopt(struct partition *partition, const struct decision *decision,
 }
 
 /* The answer changed nothing: it leaves when what it read is committed and this node is known to
- * lead still. NULL: no memory. */
-static struct outcome *answer_quietly(struct partition *partition, struct origin origin,
-                                      const struct decision *decision)
+ * lead still. False: no memory. */
+static bool answer_quietly(struct partition *partition, struct origin origin,
+                           const struct decision *decision)
 {
     const bool is_mutant = NODE_MUTANT(REJECT_WITHOUT_READ_ROUND);
     struct outcome *outcome =
         outcome_new(partition, origin, decision, is_mutant ? 0 : next_index(partition) - 1,
                     is_mutant ? 0 : ROUND_UNASSIGNED);
     if (outcome == NULL)
-        return NULL;
+        return false;
     partition->wants_round |= !is_mutant;
     outcomes_add(&partition->quiet, outcome);
     partition->rejection_count++;
-    return outcome;
+    return true;
 }
 
 /* ---- deciding one command ---- */
@@ -235,20 +235,21 @@ static bool conclude(struct partition *partition, const struct command *command,
 {
     struct payload *payload = entry_of(partition, command, decision);
     if (payload == NULL && origin.connection != 0)
-        return answer_quietly(partition, origin, decision) != NULL;
+        return answer_quietly(partition, origin, decision);
+    struct outcome *outcome = NULL;
     if (payload != NULL) {
-        struct outcome *outcome =
-            outcome_new(partition, origin, decision, next_index(partition), 0);
+        outcome = outcome_new(partition, origin, decision, next_index(partition), 0);
         if (outcome == NULL) {
             payload_release(payload);
             return false;
         }
-        adopt(partition, decision, outcome, payload);
-    } else if (decision->rejection != PAWL_OK) {
-        note_refusal(partition, command);
     }
-    if (command->kind == CMD_DISPATCH)
+    if (command->kind == CMD_DISPATCH) /* before it is adopted, which may say that more waits */
         dispatch_type_waits(partition->dispatch, command->type, decision->has_more);
+    if (payload != NULL)
+        adopt(partition, decision, outcome, payload);
+    else if (decision->rejection != PAWL_OK)
+        note_refusal(partition, command);
     return true;
 }
 
@@ -443,12 +444,11 @@ static void wake(struct partition *partition, uint64_t token)
 
 void commands_loaded(struct partition *partition, struct job *job)
 {
-    const uint64_t label = job->load.label;
     enum pawl_error error = job->error;
     for (size_t i = 0; i < job->load.part_count && error == PAWL_OK; i++) {
         const struct load_part *part = &job->load.parts[i];
         if (partition->role == RAFT_LEADER)
-            error = memory_loaded(partition->memory, label, &part->missing, part->rows,
+            error = memory_loaded(partition->memory, job->load.label, &part->missing, part->rows,
                                   part->row_count, part->covered_end);
     }
     assert(error == PAWL_OK || error == PAWL_E_STALE || job->error == PAWL_E_NO_MEMORY);
