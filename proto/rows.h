@@ -18,7 +18,7 @@ enum row_table {
     TABLE_INSTANCE = 3,   /* run -> header: status, position, counters */
     TABLE_WORKFLOW = 4,   /* namespace NUL workflow id -> newest run */
     TABLE_VALUE = 5,      /* run, value number -> one payload */
-    TABLE_STEP = 6,       /* run, step number -> step: attempt, fence, last report */
+    TABLE_STEP = 6, /* run, step number -> a step that has ended: attempt, fence, last report */
     TABLE_READY =
         7, /* type NUL limit key NUL priority due run step -> nothing: waits for a worker */
     TABLE_HANDOUT = 8,       /* session, fence -> run, step: is out */

@@ -104,29 +104,47 @@ static void check_undos(struct check *check)
     assert(count_rows(check, TABLE_COMPENSATION) == check->row.undos.count);
 }
 
-static void check_step(struct check *check, uint32_t number, bool is_awaited)
+static void check_step(const struct step_row *step)
 {
-    struct step_row step;
-    enum pawl_error error =
-        changes_get_row(&check->rows, TABLE_STEP, numbered(check, number), &schema_step_row, &step);
-    assert(error == PAWL_OK);
-    if (step.arguments_value != 0)
-        assert(has_row(check, TABLE_VALUE, numbered(check, step.arguments_value)));
-    assert(is_awaited == (step.state == STEP_READY || step.state == STEP_OUT));
-    assert(step.attempt >= 1);
-    assert((step.ready_us != 0) == (step.state == STEP_READY));
-    if (step.state == STEP_READY)
+    assert(step->attempt >= 1);
+    assert((step->ready_us != 0) == (step->state == STEP_READY));
+}
+
+static void check_awaited(struct check *check, uint32_t number, const struct step_row *step)
+{
+    assert(step->state == STEP_READY || step->state == STEP_OUT);
+    check_step(step);
+    assert(has_value(check, step->arguments_value));
+    if (step->state == STEP_READY)
         assert(has_row(check, TABLE_READY,
-                       key_ready(&check->arena, step.type, step.ready_us, check->run, number)));
-    if (step.state != STEP_OUT)
+                       key_ready(&check->arena, step->type, step->ready_us, check->run, number)));
+    if (step->state != STEP_OUT)
         return;
     struct handout_row handout;
-    error = changes_get_row(&check->rows, TABLE_HANDOUT,
-                            key_handout(&check->arena, step.session, &step.fence),
-                            &schema_handout_row, &handout);
+    enum pawl_error error = changes_get_row(&check->rows, TABLE_HANDOUT,
+                                            key_handout(&check->arena, step->session, &step->fence),
+                                            &schema_handout_row, &handout);
     assert(error == PAWL_OK);
     assert(id128_equal(handout.run, check->run));
     assert(handout.step == number);
+}
+
+/* A step has a row once it has ended. */
+static void check_numbered_step(struct check *check, uint32_t number)
+{
+    struct step_row step;
+    const struct step_row *awaited = awaited_step(&check->row, number);
+    if (awaited != NULL)
+        check_awaited(check, number, awaited);
+    if (awaited != NULL && !awaited->has_row) {
+        assert(!has_row(check, TABLE_STEP, numbered(check, number)));
+        return;
+    }
+    enum pawl_error error =
+        changes_get_row(&check->rows, TABLE_STEP, numbered(check, number), &schema_step_row, &step);
+    assert(error == PAWL_OK);
+    assert(step.state >= STEP_COMPLETED && step.state <= STEP_ABANDONED);
+    check_step(&step);
 }
 
 static void check_timer(struct check *check, uint64_t due_us, uint32_t number, enum timer_kind kind)
@@ -172,6 +190,7 @@ static void check_token(struct check *check, const struct token *token)
     assert(has_value(check, token->value));
     check_undoing(check, &token->undoing);
     assert((check->row.status == RUN_PAUSED) == (token->state == TOKEN_STOPPED));
+    assert((token->awaited.state != 0) == (token->state == TOKEN_STEP));
     switch ((enum token_state)token->state) {
     case TOKEN_ENTER:
         check_timer(check, token->due_us, token->timer, TIMER_CONTINUE);
@@ -236,13 +255,12 @@ void wf_check(const struct view *view, struct id128 run)
     enum pawl_error error = find_instance(&check.rows, run, &check.row);
     assert(error == PAWL_OK);
     bool is_open = run_status_is_open(check.row.status);
-    const struct token *token = check.row.tokens.elements;
     if (is_open)
         check_open(&check);
     else
         check_closed(&check);
     for (uint32_t number = 1; number <= check.row.step_last; number++)
-        check_step(&check, number, is_open && token->state == TOKEN_STEP && token->step == number);
+        check_numbered_step(&check, number);
     check_values(&check);
     check_undos(&check);
     check_journal(&check);

@@ -134,9 +134,9 @@ static enum pawl_error undo_schedule(struct decide *decide, struct run *run,
                             .pointer = undo.pointer,
                             .visit = undo.visit,
                             .type = undo.type,
-                            .arguments = undo.arguments,
                             .is_undo = true,
                             .attempt = 1};
+    TRY(wf_step_give(decide, run, undo.arguments, &step));
     token->undoing.undo = pending->number;
     token->undoing.retries = 0;
     token->undoing.began_us = decide->context->now_us;
@@ -288,7 +288,7 @@ enum pawl_error wf_undo_again(struct decide *decide, struct run *run)
     struct step_row step;
     TRY(undo_get(decide, run, token->undoing.undo, &undo));
     TRY(wf_step_get(decide, run, token->step, &step));
-    step.arguments = undo.arguments;
+    TRY(wf_step_give(decide, run, undo.arguments, &step));
     step.attempt++;
     token->state = TOKEN_STEP;
     run->move = (struct move){.kind = MOVE_NONE};

@@ -82,7 +82,6 @@ struct run {
     size_t event_count, event_capacity, event_bytes;
     struct move move;
     struct bytes workflow_variable; /* $workflow, once something has named it */
-    uint32_t step_stored;           /* steps up to this number have rows already */
     bool is_new;
 };
 
@@ -256,17 +255,23 @@ MUST_USE enum pawl_error wf_idempotency_key(struct arena *arena, struct id128 ru
 
 /* --- step.c --- */
 
+/* The step a run waits for, or one that has ended. */
 MUST_USE enum pawl_error wf_step_get(struct decide *decide, const struct run *run, uint32_t number,
                                      struct step_row *step_out);
-MUST_USE enum pawl_error wf_step_put(struct decide *decide, const struct run *run, uint32_t number,
+/* What has become of the token's step: it goes on being awaited, or has ended. */
+MUST_USE enum pawl_error wf_step_put(struct decide *decide, struct run *run, uint32_t number,
                                      const struct step_row *step);
+/* Small arguments stand with the step; large ones are a value of the run, which it names until it
+ * ends. */
+MUST_USE enum pawl_error wf_step_give(struct decide *decide, struct run *run,
+                                      struct bytes arguments, struct step_row *step);
 /* Schedule the call of the innermost frame. */
 MUST_USE enum pawl_error wf_step_schedule(struct decide *decide, struct run *run);
-/* A new attempt of a step, or the first: to a session with credit, else it waits. Writes the row.
+/* A new attempt of a step, or the first: to a session with credit, else it waits. Puts it.
  */
 MUST_USE enum pawl_error wf_step_offer(struct decide *decide, struct run *run, uint32_t number,
                                        struct step_row *step);
-/* The step no longer waits and is no longer out. The row is not written. */
+/* The step no longer waits and is no longer out. It is not put. */
 MUST_USE enum pawl_error wf_step_withdraw(struct decide *decide, struct run *run, uint32_t number,
                                           struct step_row *step);
 MUST_USE enum pawl_error wf_handout_fill(struct arena *arena, const struct instance *instance,

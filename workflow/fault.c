@@ -16,7 +16,6 @@ static enum pawl_error step_abandon(struct decide *decide, struct run *run)
     TRY(wf_step_get(decide, run, token->step, &step));
     TRY(wf_step_withdraw(decide, run, token->step, &step));
     step.state = STEP_ABANDONED;
-    step.arguments = bytes_of(NULL, 0);
     TRY(wf_step_put(decide, run, token->step, &step));
     struct journal_event event = {.kind = EV_STEP_ABANDONED,
                                   .task = step.pointer,

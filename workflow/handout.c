@@ -26,14 +26,13 @@ enum pawl_error wf_handout(const struct view *view, struct id128 session,
     struct changes rows = {.view = view, .arena = arena};
     struct handout_row handout;
     struct instance instance;
-    struct step_row step;
     TRY(changes_get_row(&rows, TABLE_HANDOUT, key_handout(arena, session, fence),
                         &schema_handout_row, &handout));
     TRY(find_instance(&rows, handout.run, &instance));
-    TRY(changes_get_row(&rows, TABLE_STEP, key_run_number(arena, handout.run, handout.step),
-                        &schema_step_row, &step));
-    if (step.state != STEP_OUT || !fence_equal(&step.fence, fence))
+    const struct step_row *awaited = awaited_step(&instance, handout.step);
+    if (awaited == NULL || awaited->state != STEP_OUT || !fence_equal(&awaited->fence, fence))
         return PAWL_E_NOT_FOUND;
+    struct step_row step = *awaited;
     if (step.arguments_value != 0)
         TRY(changes_get(&rows, TABLE_VALUE,
                         key_run_number(arena, handout.run, step.arguments_value), &step.arguments));

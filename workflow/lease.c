@@ -24,7 +24,6 @@ static enum pawl_error lease_fault(struct decide *decide, struct run *run, uint3
                                    struct step_row *step)
 {
     step->state = STEP_ABANDONED;
-    step->arguments = bytes_of(NULL, 0);
     TRY(wf_step_put(decide, run, number, step));
     run->token->step = 0;
     run->token->state = 0;

@@ -72,19 +72,27 @@ static enum pawl_error rows_of(struct query *query, enum row_table table,
     return PAWL_OK;
 }
 
+/* Numbered from `first` on: the steps that have ended have rows, the one that is awaited is in the
+ * header. */
 static enum pawl_error steps_pack(struct query *query, const struct query_run *run)
 {
     struct row *rows;
-    size_t count;
-    uint32_t last = run->row.step_last;
-    TRY(rows_of(query, TABLE_STEP, run, last > SHOWN_MAX ? last - SHOWN_MAX + 1 : 0, &rows,
-                &count));
+    size_t count, place = 0;
+    const uint32_t last = run->row.step_last;
+    const uint32_t first = last > SHOWN_MAX ? last - SHOWN_MAX + 1 : 1;
+    TRY(rows_of(query, TABLE_STEP, run, first, &rows, &count));
     pack_text(query->scratch, "steps");
-    pack_array(query->scratch, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
+    pack_array(query->scratch, last - first + 1);
+    for (uint32_t number = first; number <= last; number++) {
+        const struct step_row *awaited = awaited_step(&run->row, number);
+        const bool has_row = place < count && be32_get(rows[place].key.data + 16) == number;
         struct step_row step;
-        TRY(codec_decode(&schema_step_row, rows[i].value, query->arena, &step, query->diag));
-        step_pack(query->scratch, be32_get(rows[i].key.data + 16), &step);
+        if (!has_row && awaited == NULL)
+            return PAWL_E_CORRUPT;
+        if (has_row)
+            TRY(codec_decode(&schema_step_row, rows[place++].value, query->arena, &step,
+                             query->diag));
+        step_pack(query->scratch, number, awaited != NULL ? awaited : &step);
     }
     return PAWL_OK;
 }

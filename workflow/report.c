@@ -79,12 +79,12 @@ static enum pawl_error step_end(struct decide *decide, struct run *run, struct s
     const struct msg_report *report = report_of(decide);
     TRY(wf_step_withdraw(decide, run, report->step, step));
     step->state = (uint8_t)state;
-    step->arguments = bytes_of(NULL, 0);
     step->report_fence = (struct msg_fence){.index = 0};
     step->report_outcome = report->outcome;
+    TRY(wf_step_put(decide, run, report->step, step));
     run->token->step = 0;
     run->token->state = 0;
-    return wf_step_put(decide, run, report->step, step);
+    return PAWL_OK;
 }
 
 static struct journal_event event_of(const struct decide *decide, const struct step_row *step,

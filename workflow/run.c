@@ -43,7 +43,6 @@ enum pawl_error wf_run_load(struct decide *decide, struct id128 id, struct run *
     struct run run = {.id = id};
     TRY(find_instance(&decide->changes, id, &run.row));
     TRY(values_open(decide, &run));
-    run.step_stored = run.row.step_last;
     run.undos = run.row.undos.elements;
     run.undo_count = run.undo_capacity = run.row.undos.count;
     if (run_status_is_open(run.row.status))
@@ -126,7 +125,7 @@ static bool is_named(const struct run *run, uint32_t number)
         return true;
     if (!run_status_is_open(row->status))
         return false;
-    if (number == run->token->value)
+    if (number == run->token->value || number == run->token->awaited.arguments_value)
         return true;
     for (uint32_t i = 0; i < run->frame_count; i++) {
         const struct frame *frame = &run->frames[i];

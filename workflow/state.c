@@ -37,6 +37,29 @@ static const struct field undoing_fields[] = {
 SCHEMA_LOOPS(undoing)
 static const struct schema schema_undoing = SCHEMA_LOOPED("undoing", struct undoing, undoing);
 
+static const struct field step_row_fields[] = {
+    FIELD(struct step_row, task, 1, FIELD_U32),
+    FIELD(struct step_row, pointer, 2, FIELD_STRING),
+    FIELD(struct step_row, visit, 3, FIELD_STRING),
+    FIELD(struct step_row, type, 4, FIELD_STRING),
+    FIELD(struct step_row, state, 5, FIELD_U8),
+    FIELD(struct step_row, is_at_most_once, 6, FIELD_BOOL),
+    FIELD(struct step_row, is_undo, 7, FIELD_BOOL),
+    FIELD(struct step_row, attempt, 8, FIELD_U32),
+    FIELD(struct step_row, losses, 9, FIELD_U32),
+    FIELD(struct step_row, ready_us, 10, FIELD_U64),
+    FIELD(struct step_row, deadline_us, 11, FIELD_U64),
+    FIELD(struct step_row, session, 12, FIELD_ID),
+    FIELD(struct step_row, fence, 13, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct step_row, arguments, 14, FIELD_BINARY),
+    FIELD(struct step_row, report_fence, 15, FIELD_MESSAGE, .schema = &schema_fence),
+    FIELD(struct step_row, report_outcome, 16, FIELD_U8),
+    FIELD(struct step_row, arguments_value, 17, FIELD_U32),
+    FIELD(struct step_row, has_row, 18, FIELD_BOOL),
+};
+SCHEMA_LOOPS(step_row)
+const struct schema schema_step_row = SCHEMA_LOOPED("step-row", struct step_row, step_row);
+
 static const struct field token_fields[] = {
     FIELD(struct token, state, 1, FIELD_U8),
     FIELD(struct token, frames, 2, FIELD_MESSAGE, .is_list = true, .schema = &schema_frame),
@@ -46,6 +69,7 @@ static const struct field token_fields[] = {
     FIELD(struct token, due_us, 6, FIELD_U64),
     FIELD(struct token, timer, 7, FIELD_U32),
     FIELD(struct token, undoing, 8, FIELD_MESSAGE, .schema = &schema_undoing),
+    FIELD(struct token, awaited, 9, FIELD_MESSAGE, .schema = &schema_step_row),
 };
 SCHEMA_LOOPS(token)
 static const struct schema schema_token = SCHEMA_LOOPED("token", struct token, token);
@@ -116,6 +140,13 @@ struct bytes inlined_value(const struct list *values, uint32_t number)
     return bytes_of(NULL, 0);
 }
 
+const struct step_row *awaited_step(const struct instance *row, uint32_t number)
+{
+    const struct token *token = row->tokens.elements;
+    bool is_awaited = row->tokens.count > 0 && token->step == number && token->awaited.state != 0;
+    return is_awaited ? &token->awaited : NULL;
+}
+
 enum pawl_error instance_read(struct bytes value, struct arena *arena, struct instance *row_out)
 {
     char text[37];
@@ -133,28 +164,6 @@ enum pawl_error instance_read(struct bytes value, struct arena *arena, struct in
     *row_out = row;
     return PAWL_OK;
 }
-
-static const struct field step_row_fields[] = {
-    FIELD(struct step_row, task, 1, FIELD_U32),
-    FIELD(struct step_row, pointer, 2, FIELD_STRING),
-    FIELD(struct step_row, visit, 3, FIELD_STRING),
-    FIELD(struct step_row, type, 4, FIELD_STRING),
-    FIELD(struct step_row, state, 5, FIELD_U8),
-    FIELD(struct step_row, is_at_most_once, 6, FIELD_BOOL),
-    FIELD(struct step_row, is_undo, 7, FIELD_BOOL),
-    FIELD(struct step_row, attempt, 8, FIELD_U32),
-    FIELD(struct step_row, losses, 9, FIELD_U32),
-    FIELD(struct step_row, ready_us, 10, FIELD_U64),
-    FIELD(struct step_row, deadline_us, 11, FIELD_U64),
-    FIELD(struct step_row, session, 12, FIELD_ID),
-    FIELD(struct step_row, fence, 13, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct step_row, arguments, 14, FIELD_BINARY),
-    FIELD(struct step_row, report_fence, 15, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct step_row, report_outcome, 16, FIELD_U8),
-    FIELD(struct step_row, arguments_value, 17, FIELD_U32),
-};
-SCHEMA_LOOPS(step_row)
-const struct schema schema_step_row = SCHEMA_LOOPED("step-row", struct step_row, step_row);
 
 static const struct field undo_row_fields[] = {
     FIELD(struct undo_row, task, 1, FIELD_U32),

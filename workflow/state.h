@@ -67,6 +67,45 @@ struct undoing {
     uint32_t count;    /* undone so far */
 };
 
+enum step_state {
+    STEP_READY = 1,
+    STEP_OUT = 2,
+    STEP_COMPLETED = 3,
+    STEP_FAILED = 4,
+    STEP_ABANDONED = 5, /* timed out, lost, or its run ended */
+};
+
+/* A step: in the header while it is awaited, a row of TABLE_STEP once it has ended. */
+struct step_row {
+    uint32_t task;
+    struct bytes pointer; /* of the task */
+    struct bytes visit;   /* which visit of the task, empty for "0": see visit.c */
+    struct bytes type;
+    uint8_t state;
+    bool is_at_most_once, is_undo;
+    uint32_t attempt;  /* from 1 */
+    uint32_t losses;   /* leases lost */
+    uint64_t ready_us; /* since when it waits for a worker */
+    uint64_t deadline_us;
+    struct id128 session;          /* the last that had it */
+    struct msg_fence fence;        /* of its newest hand-out; index 0: it was never out */
+    struct bytes arguments;        /* value; gone once the step has ended, like the next */
+    uint32_t arguments_value;      /* they are this value of the run; 0: they are in `arguments` */
+    struct msg_fence report_fence; /* of the last accepted report; index 0: it is `fence` */
+    uint8_t report_outcome;        /* of the last accepted report; 0: there is none */
+    bool has_row;                  /* it has ended before, and is done again */
+};
+
+static inline bool step_was_out(const struct step_row *step)
+{
+    return step->fence.index != 0;
+}
+
+static inline struct msg_fence step_report_fence(const struct step_row *step)
+{
+    return step->report_fence.index != 0 ? step->report_fence : step->fence;
+}
+
 /* One position of a run; a run has one for now. */
 struct token {
     uint8_t state;
@@ -77,6 +116,7 @@ struct token {
     uint64_t due_us; /* of its timer: wait, retry or going on */
     uint32_t timer;
     struct undoing undoing;
+    struct step_row awaited; /* `step` while it is ready or out; state 0: none is */
 };
 
 /* A value that a run receives, as its input or from a step, and that is larger is written once: it
@@ -111,43 +151,6 @@ struct instance {
     struct list undos;               /* struct pending_undo, ascending */
     struct list tokens;              /* struct token */
 };
-
-enum step_state {
-    STEP_READY = 1,
-    STEP_OUT = 2,
-    STEP_COMPLETED = 3,
-    STEP_FAILED = 4,
-    STEP_ABANDONED = 5, /* timed out, lost, or its run ended */
-};
-
-struct step_row {
-    uint32_t task;
-    struct bytes pointer; /* of the task */
-    struct bytes visit;   /* which visit of the task, empty for "0": see visit.c */
-    struct bytes type;
-    uint8_t state;
-    bool is_at_most_once, is_undo;
-    uint32_t attempt;  /* from 1 */
-    uint32_t losses;   /* leases lost */
-    uint64_t ready_us; /* since when it waits for a worker */
-    uint64_t deadline_us;
-    struct id128 session;          /* the last that had it */
-    struct msg_fence fence;        /* of its newest hand-out; index 0: it was never out */
-    struct bytes arguments;        /* value; gone once the step has ended */
-    uint32_t arguments_value;      /* they are this lasting value; 0: they are in `arguments` */
-    struct msg_fence report_fence; /* of the last accepted report; index 0: it is `fence` */
-    uint8_t report_outcome;        /* of the last accepted report; 0: there is none */
-};
-
-static inline bool step_was_out(const struct step_row *step)
-{
-    return step->fence.index != 0;
-}
-
-static inline struct msg_fence step_report_fence(const struct step_row *step)
-{
-    return step->report_fence.index != 0 ? step->report_fence : step->fence;
-}
 
 struct undo_row {
     uint32_t task;
@@ -268,6 +271,8 @@ struct ending {
     struct list values;
 };
 
+/* The step that an open run waits for, when it is this one; NULL: it is not. */
+const struct step_row *awaited_step(const struct instance *row, uint32_t number);
 /* A row of TABLE_INSTANCE, what it leaves out filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error instance_read(struct bytes value, struct arena *arena,
                                        struct instance *row_out);

@@ -1,27 +1,65 @@
 /* Steps: the calls that workers run.
  *
  * 1. A step is ready (it has a row in TABLE_READY), out (a row in TABLE_HANDOUT, under its fence
- * and session), or over.
+ * and session), or over. It gets a row of its own when it is over: until then it is in the header
+ * of its run, which is read and written with it anyway.
  * 2. A hand-out is recorded in the decision that makes it and leaves when that is committed.
  * 3. The attempt rises with every hand-out that follows a lost lease or a retry; the idempotency
  * key stays.
  */
 #include "workflow/decide.h"
+#include "workflow/find.h"
+
+#include <assert.h>
+
+static bool is_awaited(const struct run *run, uint32_t number)
+{
+    return run->token != NULL && run->token->step == number && run->token->awaited.state != 0;
+}
 
 enum pawl_error wf_step_get(struct decide *decide, const struct run *run, uint32_t number,
                             struct step_row *step_out)
 {
-    return changes_get_row(&decide->changes, TABLE_STEP,
-                           key_run_number(decide->arena, run->id, number), &schema_step_row,
-                           step_out);
+    if (is_awaited(run, number)) {
+        *step_out = run->token->awaited;
+        return PAWL_OK;
+    }
+    TRY(changes_get_row(&decide->changes, TABLE_STEP,
+                        key_run_number(decide->arena, run->id, number), &schema_step_row,
+                        step_out));
+    step_out->has_row = true;
+    return PAWL_OK;
 }
 
-enum pawl_error wf_step_put(struct decide *decide, const struct run *run, uint32_t number,
+enum pawl_error wf_step_put(struct decide *decide, struct run *run, uint32_t number,
                             const struct step_row *step)
 {
+    assert(run->token->step == number);
+    if (step->state == STEP_READY || step->state == STEP_OUT) {
+        run->token->awaited = *step;
+        return PAWL_OK;
+    }
+    run->token->awaited = (struct step_row){.state = 0};
+    struct step_row over = *step;
+    over.arguments = bytes_of(NULL, 0);
+    over.arguments_value = 0;
+    over.has_row = false;
     return changes_put_row(&decide->changes, TABLE_STEP,
-                           key_run_number(decide->arena, run->id, number), &schema_step_row, step,
-                           number > run->step_stored);
+                           key_run_number(decide->arena, run->id, number), &schema_step_row, &over,
+                           !step->has_row);
+}
+
+enum pawl_error wf_step_give(struct decide *decide, struct run *run, struct bytes arguments,
+                             struct step_row *step)
+{
+    step->arguments = bytes_of(NULL, 0);
+    step->arguments_value = wf_value_lasting(run, arguments);
+    if (step->arguments_value != 0)
+        return PAWL_OK;
+    if (arguments.size > VALUE_REPEATED_BYTES_MAX)
+        return wf_value_add(decide, run, arguments, &step->arguments_value);
+    step->arguments = arguments;
+    return PAWL_OK;
 }
 
 static bool text_copy(struct arena *arena, struct bytes text, struct bytes *out)
@@ -52,21 +90,7 @@ enum pawl_error wf_handout_fill(struct arena *arena, const struct instance *inst
     return PAWL_OK;
 }
 
-/* Lasting values are named by steps; in the decision that makes one it has no row yet. */
-static enum pawl_error arguments_find(struct decide *decide, const struct run *run,
-                                      struct step_row *step)
-{
-    const uint32_t number = step->arguments_value;
-    for (size_t i = 0; i < run->slot_count; i++)
-        if (run->slots[i].number == number && run->slots[i].value.data != NULL) {
-            step->arguments = run->slots[i].value;
-            return PAWL_OK;
-        }
-    return changes_get(&decide->changes, TABLE_VALUE,
-                       key_run_number(decide->arena, run->id, number), &step->arguments);
-}
-
-static enum pawl_error handout_add(struct decide *decide, const struct run *run, uint32_t number,
+static enum pawl_error handout_add(struct decide *decide, struct run *run, uint32_t number,
                                    const struct step_row *step)
 {
     struct decision *decision = decide->decision;
@@ -80,7 +104,7 @@ static enum pawl_error handout_add(struct decide *decide, const struct run *run,
     handout->session = step->session;
     struct step_row filled = *step;
     if (step->arguments_value != 0)
-        TRY(arguments_find(decide, run, &filled));
+        TRY(wf_value_get(decide, run, step->arguments_value, &filled.arguments));
     TRY(wf_handout_fill(decide->arena, &run->row, run->id, number, &filled, &handout->handout));
     decision->handout_count++;
     return PAWL_OK;
@@ -187,6 +211,7 @@ static enum pawl_error retried_find(struct decide *decide, struct run *run, stru
         fresh->attempt = step.attempt + 1;
         fresh->report_fence = step_report_fence(&step); /* a resend of it may still come */
         fresh->report_outcome = step.report_outcome;
+        fresh->has_row = true;
         return PAWL_OK;
     }
     return PAWL_OK;
@@ -213,11 +238,10 @@ enum pawl_error wf_step_schedule(struct decide *decide, struct run *run)
                             .is_at_most_once = task->is_at_most_once,
                             .attempt = 1,
                             .deadline_us = deadline_of(run)};
+    struct bytes arguments;
     uint32_t number = 0;
-    TRY(arguments_make(decide, run, task, &step.arguments));
-    step.arguments_value = wf_value_lasting(run, step.arguments);
-    if (step.arguments_value != 0)
-        step.arguments = bytes_of(NULL, 0);
+    TRY(arguments_make(decide, run, task, &arguments));
+    TRY(wf_step_give(decide, run, arguments, &step));
     TRY(wf_visit(decide, run, &step.visit));
     TRY(retried_find(decide, run, &step, &number));
     if (number == 0)
@@ -257,18 +281,20 @@ static enum pawl_error ready_take(struct decide *decide, struct bytes ready, boo
     return wf_run_finish(decide, &run);
 }
 
-/* The value that a step's arguments are, if they are one. */
-static enum pawl_error arguments_touch(struct decide *decide, struct id128 run,
-                                       struct bytes step_value, size_t *bytes)
+/* The header of a step's run, and the value that its arguments are, if they are one. */
+static enum pawl_error step_touch(struct decide *decide, struct id128 run, uint32_t number,
+                                  size_t *bytes)
 {
-    struct step_row step;
+    struct instance row;
     struct bytes value = {NULL, 0};
-    if (codec_decode(&schema_step_row, step_value, decide->arena, &step, NULL) != PAWL_OK)
+    TRY(find_instance(&decide->changes, run, &row));
+    const struct step_row *step = awaited_step(&row, number);
+    if (step == NULL)
         return PAWL_E_CORRUPT;
-    if (step.arguments_value != 0)
+    if (step->arguments_value != 0)
         TRY(changes_get(&decide->changes, TABLE_VALUE,
-                        key_run_number(decide->arena, run, step.arguments_value), &value));
-    *bytes += step_value.size + value.size;
+                        key_run_number(decide->arena, run, step->arguments_value), &value));
+    *bytes += step->arguments.size + value.size;
     return PAWL_OK;
 }
 
@@ -281,18 +307,11 @@ static enum pawl_error ready_touch(struct decide *decide, const struct row *rows
     for (size_t i = 0; i < *count; i++) {
         struct id128 id;
         uint32_t number;
-        struct bytes header, step = {NULL, 0};
         if (!key_ready_parse(rows[i].key, &id, &number))
             return PAWL_E_CORRUPT;
-        enum pawl_error errors[] = {
-            changes_get(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, id), &header),
-            changes_get(&decide->changes, TABLE_STEP, key_run_number(decide->arena, id, number),
-                        &step),
-        };
-        if (errors[1] == PAWL_OK)
-            errors[1] = arguments_touch(decide, id, step, &bytes);
-        for (size_t k = 0; k < sizeof errors / sizeof errors[0] && first == PAWL_OK; k++)
-            first = errors[k];
+        enum pawl_error error = step_touch(decide, id, number, &bytes);
+        if (first == PAWL_OK)
+            first = error;
         if (bytes >= DECISION_BYTES_MAX / 4)
             *count = i + 1;
     }

@@ -13,7 +13,7 @@
 #include "node/store/rows_sum.h"
 
 enum {
-    FORMAT = 3,
+    FORMAT = 4,
     STATE_TABLE = 0xff, /* in the digests of marks and sums */
     FINGERPRINT_BYTES = 16,
     FORMAT_BYTES = 4 + FINGERPRINT_BYTES,

@@ -77,13 +77,16 @@ static bool header_written(const struct page *page, struct id128 run, struct ins
            instance_read(value, arena, row_out) == PAWL_OK;
 }
 
-static bool step_written(const struct page *page, struct id128 run, uint32_t number,
-                         struct step_row *row_out)
+static bool awaited_written(const struct page *page, struct id128 run, uint32_t number,
+                            struct step_row *row_out)
 {
-    struct arena *arena = &page->promises->arena;
-    struct bytes value;
-    return written(page, TABLE_STEP, key_run_number(arena, run, number), &value) &&
-           codec_decode(&schema_step_row, value, arena, row_out, NULL) == PAWL_OK;
+    struct instance header;
+    if (!header_written(page, run, &header))
+        return false;
+    const struct step_row *awaited = awaited_step(&header, number);
+    if (awaited != NULL)
+        *row_out = *awaited;
+    return awaited != NULL;
 }
 
 /* ---- runs ---- */
@@ -143,7 +146,7 @@ static void step_handed_out(const struct page *page, struct story *story,
     struct step_row row;
     struct story_step *step = step_find(story, event->step);
     const struct msg_fence *fence = &event->fence;
-    if (!step_written(page, story->run, event->step, &row)) {
+    if (!awaited_written(page, story->run, event->step, &row)) {
         sim_fail(page->sim, "P4", "entry %llu hands out a step without writing it",
                  (ull)page->index);
         return;

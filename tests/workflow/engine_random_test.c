@@ -153,15 +153,15 @@ static bool timer_check(struct play *play, struct arena *arena, const struct wor
 
 static bool ready_check(struct play *play, struct arena *arena, const struct world_row *row)
 {
-    struct step_row step;
-    struct bytes value;
+    struct instance header;
     struct id128 run;
     uint32_t number;
-    if (!key_ready_parse(row->key, &run, &number) ||
-        !world_get(&play->world, TABLE_STEP, key_run_number(arena, run, number), &value) ||
-        codec_decode(&schema_step_row, value, arena, &step, NULL) != PAWL_OK)
+    if (!key_ready_parse(row->key, &run, &number) || !header_of(play, arena, run, &header))
+        return fail(play, "a ready row has no run");
+    const struct step_row *step = awaited_step(&header, number);
+    if (step == NULL)
         return fail(play, "a ready row has no step");
-    return step.state == STEP_READY || fail(play, "a ready row's step is not ready");
+    return step->state == STEP_READY || fail(play, "a ready row's step is not ready");
 }
 
 static bool rows_check(struct play *play)
