@@ -27,36 +27,22 @@ enum {
 
 /* ---- adopting a decision ---- */
 
-static bool batch_add(struct partition *partition, struct payload *payload_take)
+static bool batch_add(struct partition *partition, size_t payload_bytes)
 {
     if (partition->batch_count == partition->batch_capacity) {
         size_t capacity = partition->batch_capacity == 0 ? 64 : partition->batch_capacity * 2;
         struct raft_entry *batch = realloc(partition->batch, capacity * sizeof *batch);
-        if (batch == NULL) {
-            payload_release(payload_take);
+        if (batch == NULL)
             return false;
-        }
         partition->batch = batch;
         partition->batch_capacity = capacity;
     }
-    if (!entry_cache_push(&partition->cache, partition->term, RAFT_ENTRY_COMMAND, payload_take)) {
-        payload_release(payload_take);
+    if (!entry_cache_push(&partition->cache, partition->term, RAFT_ENTRY_COMMAND, payload_bytes))
         return false;
-    }
     partition->batch[partition->batch_count++] =
-        (struct raft_entry){.bytes = payload_take->size, .kind = RAFT_ENTRY_COMMAND};
-    partition->uncommitted_bytes += payload_take->size;
+        (struct raft_entry){.bytes = (uint32_t)payload_bytes, .kind = RAFT_ENTRY_COMMAND};
+    partition->uncommitted_bytes += payload_bytes;
     return true;
-}
-
-static struct payload *encode_decision(const struct decision *decision, uint64_t now_us)
-{
-    const struct entry entry = {
-        .clock_us = now_us, .writes = decision->writes, .write_count = decision->write_count};
-    struct payload *payload = payload_room(entry_bytes(&entry));
-    if (payload != NULL)
-        entry_put(&entry, payload->data);
-    return payload;
 }
 
 static uint64_t next_index(const struct partition *partition)
@@ -75,15 +61,15 @@ static void adopt_dispatch(struct partition *partition, const struct decision *d
     dispatch_adopt(partition->dispatch, &decision->draft);
 }
 
-/* The decision becomes an entry of this turn's batch. */
+/* The decision becomes an entry of this turn's batch; its payload is in the cache's room. */
 static void adopt(struct partition *partition, const struct decision *decision,
-                  struct outcome *outcome, struct payload *payload_take)
+                  struct outcome *outcome, size_t payload_bytes)
 {
     const uint64_t index = outcome->index;
     enum pawl_error error =
         memory_write(partition->memory, index, decision->writes, decision->write_count);
     assert(error == PAWL_OK); /* without memory for its own decisions a node cannot go on */
-    bool is_added = batch_add(partition, payload_take);
+    bool is_added = batch_add(partition, payload_bytes);
     assert(is_added);
     if (partition->head_first == 0)
         partition->head_first = index;
@@ -100,7 +86,7 @@ static bool answer_quietly(struct partition *partition, struct origin origin,
     const bool is_mutant = NODE_MUTANT(REJECT_WITHOUT_READ_ROUND);
     struct outcome *outcome =
         outcome_new(partition, origin, decision, is_mutant ? 0 : next_index(partition) - 1,
-                    is_mutant ? 0 : ROUND_UNASSIGNED);
+                    is_mutant ? 0 : partition->started_round + 1);
     if (outcome == NULL)
         return false;
     partition->wants_round |= !is_mutant;
@@ -185,24 +171,28 @@ static void turn_down(struct decision *decision, enum pawl_error error)
     *decision = (struct decision){.rejection = error};
 }
 
-/* The decision's entry; NULL: it writes nothing, or was turned down. */
-static struct payload *entry_of(struct partition *partition, const struct command *command,
-                                struct decision *decision)
+/* The decision's entry, in the cache's room: its size; 0: it writes nothing, or was turned down. */
+static size_t entry_of(struct partition *partition, const struct command *command,
+                       struct decision *decision)
 {
     if (decision->write_count == 0)
-        return NULL;
-    const enum pawl_error refusal = admit(partition, command);
+        return 0;
+    const struct entry entry = {.clock_us = partition_clock_us(partition),
+                                .writes = decision->writes,
+                                .write_count = decision->write_count};
+    const size_t bytes = entry_bytes(&entry);
+    enum pawl_error refusal = admit(partition, command);
+    if (refusal == PAWL_OK &&
+        (bytes > ENTRY_BYTES_MAX || decision->write_count > DECISION_WRITES_MAX))
+        refusal = PAWL_E_LIMIT; /* no follower could take it */
     if (refusal != PAWL_OK) {
         turn_down(decision, refusal);
-        return NULL;
+        return 0;
     }
-    struct payload *payload = encode_decision(decision, partition_clock_us(partition));
-    assert(payload != NULL); /* without memory for its own decisions a node cannot go on */
-    if (payload->size <= ENTRY_BYTES_MAX && decision->write_count <= DECISION_WRITES_MAX)
-        return payload;
-    payload_release(payload); /* no follower could take it */
-    turn_down(decision, PAWL_E_LIMIT);
-    return NULL;
+    uint8_t *room = entry_cache_room(&partition->cache, bytes);
+    assert(room != NULL); /* without memory for its own decisions a node cannot go on */
+    entry_put(&entry, room);
+    return bytes;
 }
 
 /* What the replica itself wanted was not possible. A timer that stays is passed over for a while,
@@ -233,21 +223,19 @@ static void give_up(struct partition *partition, const struct command *command,
 static bool conclude(struct partition *partition, const struct command *command,
                      struct origin origin, struct decision *decision)
 {
-    struct payload *payload = entry_of(partition, command, decision);
-    if (payload == NULL && origin.connection != 0)
+    const size_t payload_bytes = entry_of(partition, command, decision);
+    if (payload_bytes == 0 && origin.connection != 0)
         return answer_quietly(partition, origin, decision);
     struct outcome *outcome = NULL;
-    if (payload != NULL) {
+    if (payload_bytes > 0) {
         outcome = outcome_new(partition, origin, decision, next_index(partition), 0);
-        if (outcome == NULL) {
-            payload_release(payload);
+        if (outcome == NULL)
             return false;
-        }
     }
     if (command->kind == CMD_DISPATCH) /* before it is adopted, which may say that more waits */
         dispatch_type_waits(partition->dispatch, command->type, decision->has_more);
-    if (payload != NULL)
-        adopt(partition, decision, outcome, payload);
+    if (payload_bytes > 0)
+        adopt(partition, decision, outcome, payload_bytes);
     else if (decision->rejection != PAWL_OK)
         note_refusal(partition, command);
     return true;

@@ -27,17 +27,23 @@ static enum raft_error step(struct partition *partition, struct raft_input *inpu
  */
 static bool cache_entry(struct partition *partition, uint64_t index, const struct msg_raft *message)
 {
-    struct payload *payload = NULL;
+    struct bytes payload = {NULL, 0};
     uint8_t kind = RAFT_ENTRY_NOOP;
     if (message != NULL && index > message->previous_index &&
         index - message->previous_index <= message->entries.count) {
         const struct msg_raft_entry *entries = message->entries.elements;
         const struct msg_raft_entry *entry = &entries[index - message->previous_index - 1];
         kind = entry->kind;
-        if (entry->payload.size > 0 && (payload = payload_new(entry->payload)) == NULL)
-            return false;
+        payload = entry->payload;
     }
-    return entry_cache_push(&partition->cache, raft_term_at(partition->raft, index), kind, payload);
+    if (payload.size > 0) {
+        uint8_t *room = entry_cache_room(&partition->cache, payload.size);
+        if (room == NULL)
+            return false;
+        memcpy(room, payload.data, payload.size);
+    }
+    return entry_cache_push(&partition->cache, raft_term_at(partition->raft, index), kind,
+                            payload.size);
 }
 
 static void record_entry(struct partition *partition, struct job *job, uint64_t index)
@@ -50,9 +56,7 @@ static void record_entry(struct partition *partition, struct job *job, uint64_t 
                             .entry = {.index = index,
                                       .term = cached->term,
                                       .kind = cached->kind,
-                                      .payload = cached_bytes(cached)}};
-    if (cached->payload != NULL)
-        job->append.payloads[job->append.payload_count++] = payload_hold(cached->payload);
+                                      .payload = cached->payload}};
 }
 
 static void persist(struct partition *partition, const struct raft_persist *persist,
@@ -65,8 +69,7 @@ static void persist(struct partition *partition, const struct raft_persist *pers
     struct job *job = job_new(JOB_LOG_APPEND, partition->number);
     assert(job != NULL); /* without memory for its log a node cannot go on */
     job->append.records = arena_array(&job->arena, entry_count + 2, sizeof *job->append.records);
-    job->append.payloads = arena_array(&job->arena, entry_count + 1, sizeof *job->append.payloads);
-    assert(job->append.records != NULL && job->append.payloads != NULL);
+    assert(job->append.records != NULL);
     job->append.token = partition->last_token = persist->token;
     if (persist->has_hard_state)
         job->append.records[job->append.record_count++] =
@@ -111,8 +114,6 @@ static void readmitted(struct partition *partition)
 void consensus_appended(struct partition *partition, struct job *job)
 {
     partition->sync_count += job->append.sync_count;
-    for (size_t i = 0; i < job->append.payload_count; i++)
-        payload_release(job->append.payloads[i]);
     struct raft_input input = {.kind = RAFT_IN_SYNCED, .synced = job->append.token};
     job_free(job);
     (void)step(partition, &input, NULL);
@@ -193,7 +194,7 @@ static void send(struct partition *partition, const struct raft_message *from)
         }
         entries[i] = (struct msg_raft_entry){.term = from->entries[i].term,
                                              .kind = from->entries[i].kind,
-                                             .payload = cached_bytes(cached)};
+                                             .payload = cached->payload};
     }
     message.entries = (struct list){.elements = entries, .count = from->entry_count};
     send_message(partition, &message);
@@ -230,7 +231,7 @@ static enum pawl_error apply_entry(struct partition *partition, uint64_t index)
     assert(cached != NULL); /* entries above the flushed index never leave the cache */
     if (cached->kind != RAFT_ENTRY_COMMAND)
         return PAWL_OK;
-    const struct bytes payload = cached_bytes(cached);
+    const struct bytes payload = cached->payload;
     partition->window_bytes += payload.size;
     if (partition->head_first != 0 && index >= partition->head_first) {
         partition->uncommitted_bytes -= payload.size;
@@ -262,7 +263,9 @@ static void apply_to(struct partition *partition, uint64_t index)
         partition->remembered_index = partition->applied_index;
         memory_commit(partition->memory, partition->applied_index);
     }
-    entry_cache_trim(&partition->cache, partition->flushed_index,
+    const uint64_t read_index = reads_window_index(partition);
+    entry_cache_trim(&partition->cache,
+                     partition->flushed_index < read_index ? partition->flushed_index : read_index,
                      partition->window_bytes + partition->replica->options.cache_bytes_max);
     flush_applied(partition);
 }
@@ -298,7 +301,7 @@ static enum pawl_error remember_entry(struct partition *partition, uint64_t inde
     if (cached->kind != RAFT_ENTRY_COMMAND || NODE_MUTANT(APPLY_SKIPS_INHERITED))
         return PAWL_OK;
     arena_reset(scratch);
-    TRY(entry_decode(cached_bytes(cached), scratch, &entry));
+    TRY(entry_decode(cached->payload, scratch, &entry));
     return memory_write(partition->memory, index, entry.writes, entry.write_count);
 }
 
@@ -312,7 +315,7 @@ void consensus_remember(struct partition *partition)
     const size_t bytes_max = partition->replica->options.remember_bytes;
     for (size_t bytes = 0; consensus_is_remembering(partition) && bytes < bytes_max;) {
         const uint64_t index = partition->remembered_index + 1;
-        bytes += cached_bytes(entry_cache_get(&partition->cache, index)).size;
+        bytes += entry_cache_get(&partition->cache, index)->payload.size;
         if (remember_entry(partition, index) != PAWL_OK) {
             partition->is_failed = true;
             return;
@@ -370,19 +373,6 @@ static void role_changed(struct partition *partition, enum raft_role role, uint6
 
 /* ---- one step's outputs ---- */
 
-static void assign_round(struct partition *partition, uint64_t round)
-{
-    for (struct outcome *o = partition->quiet.first; o != NULL; o = o->next)
-        if (o->round == ROUND_UNASSIGNED)
-            o->round = round;
-    for (struct reading *r = partition->readings.first; r != NULL; r = r->next)
-        if (r->round == ROUND_UNASSIGNED)
-            r->round = round;
-    for (struct resend *r = partition->resends; r != NULL; r = r->next)
-        if (r->round == ROUND_UNASSIGNED)
-            r->round = round;
-}
-
 static void carry_out(struct partition *partition, const struct raft_outputs *outputs,
                       const struct msg_raft *message)
 {
@@ -402,7 +392,7 @@ static void carry_out(struct partition *partition, const struct raft_outputs *ou
             role_changed(partition, output->role.role, output->role.term, output->role.leader);
             break;
         case RAFT_OUT_READ_STARTED:
-            assign_round(partition, output->read.round);
+            partition->started_round = output->read.round;
             break;
         case RAFT_OUT_READ_CONFIRMED:
             partition->confirmed_round = output->read.round;

@@ -3,36 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct payload *payload_room(size_t size)
-{
-    struct payload *payload = malloc(sizeof *payload + size);
-    if (payload == NULL)
-        return NULL;
-    payload->reference_count = 1;
-    payload->size = (uint32_t)size;
-    return payload;
-}
+enum { CHUNK_BYTES = 64 << 10 };
 
-struct payload *payload_new(struct bytes bytes)
-{
-    struct payload *payload = payload_room(bytes.size);
-    if (payload != NULL && bytes.size > 0)
-        memcpy(payload->data, bytes.data, bytes.size);
-    return payload;
-}
-
-struct payload *payload_hold(struct payload *payload)
-{
-    if (payload != NULL)
-        payload->reference_count++;
-    return payload;
-}
-
-void payload_release(struct payload *payload)
-{
-    if (payload != NULL && --payload->reference_count == 0)
-        free(payload);
-}
+struct entry_chunk {
+    struct entry_chunk *next;
+    uint64_t last_index; /* it leaves with this entry */
+    size_t capacity, used;
+    uint8_t memory[];
+};
 
 static struct cached_entry *slot_of(const struct entry_cache *cache, uint64_t index)
 {
@@ -44,10 +22,17 @@ void entry_cache_init(struct entry_cache *cache, uint64_t first_index)
     *cache = (struct entry_cache){.first_index = first_index, .last_index = first_index - 1};
 }
 
+static void drop_first_chunk(struct entry_cache *cache)
+{
+    struct entry_chunk *first = cache->chunks;
+    cache->chunks = first->next;
+    free(first);
+}
+
 void entry_cache_done(struct entry_cache *cache)
 {
-    if (cache->capacity > 0)
-        entry_cache_truncate(cache, cache->first_index);
+    while (cache->chunks != NULL)
+        drop_first_chunk(cache);
     free(cache->ring);
     *cache = (struct entry_cache){.first_index = 1};
 }
@@ -66,31 +51,57 @@ static bool grow(struct entry_cache *cache)
     return true;
 }
 
-bool entry_cache_push(struct entry_cache *cache, uint64_t term, uint8_t kind,
-                      struct payload *payload_take)
+static struct entry_chunk *add_chunk(struct entry_cache *cache, size_t bytes)
+{
+    const size_t capacity = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+    struct entry_chunk *chunk = malloc(sizeof *chunk + capacity);
+    if (chunk == NULL)
+        return NULL;
+    *chunk = (struct entry_chunk){.capacity = capacity};
+    *(cache->chunks_last == NULL ? &cache->chunks : &cache->chunks_last->next) = chunk;
+    cache->chunks_last = chunk;
+    return chunk;
+}
+
+uint8_t *entry_cache_room(struct entry_cache *cache, size_t bytes)
+{
+    struct entry_chunk *chunk = cache->chunks_last;
+    if (chunk == NULL || chunk->capacity - chunk->used < bytes)
+        chunk = add_chunk(cache, bytes);
+    return chunk != NULL ? chunk->memory + chunk->used : NULL;
+}
+
+/* The first bytes of the room that was given last. */
+static struct bytes payload_take(struct entry_cache *cache, size_t bytes)
+{
+    struct entry_chunk *chunk = cache->chunks_last;
+    const uint8_t *begin = chunk->memory + chunk->used;
+    assert(chunk->capacity - chunk->used >= bytes);
+    chunk->used += bytes;
+    chunk->last_index = cache->last_index;
+    return bytes_of(begin, bytes);
+}
+
+bool entry_cache_push(struct entry_cache *cache, uint64_t term, uint8_t kind, size_t bytes)
 {
     if (cache->last_index + 1 - cache->first_index == cache->capacity && !grow(cache))
         return false;
     cache->last_index++;
+    const struct bytes payload = bytes > 0 ? payload_take(cache, bytes) : (struct bytes){NULL, 0};
     *slot_of(cache, cache->last_index) =
-        (struct cached_entry){.term = term, .kind = kind, .payload = payload_take};
-    cache->bytes += payload_take != NULL ? payload_take->size : 0;
+        (struct cached_entry){.term = term, .kind = kind, .payload = payload};
+    cache->bytes += bytes;
     return true;
-}
-
-static void forget(struct entry_cache *cache, uint64_t index)
-{
-    struct cached_entry *entry = slot_of(cache, index);
-    cache->bytes -= entry->payload != NULL ? entry->payload->size : 0;
-    payload_release(entry->payload);
-    entry->payload = NULL;
 }
 
 void entry_cache_truncate(struct entry_cache *cache, uint64_t index)
 {
     assert(index >= cache->first_index);
     while (cache->last_index >= index)
-        forget(cache, cache->last_index--);
+        cache->bytes -= slot_of(cache, cache->last_index--)->payload.size;
+    for (struct entry_chunk *chunk = cache->chunks; chunk != NULL; chunk = chunk->next)
+        if (chunk->last_index > index)
+            chunk->last_index = index;
 }
 
 void entry_cache_trim(struct entry_cache *cache, uint64_t index_max, size_t bytes_max)
@@ -98,7 +109,9 @@ void entry_cache_trim(struct entry_cache *cache, uint64_t index_max, size_t byte
     enum { ENTRIES_MAX = 65536 };
     while (cache->first_index <= cache->last_index && cache->first_index <= index_max &&
            (cache->bytes > bytes_max || cache->last_index - cache->first_index >= ENTRIES_MAX))
-        forget(cache, cache->first_index++);
+        cache->bytes -= slot_of(cache, cache->first_index++)->payload.size;
+    while (cache->chunks != cache->chunks_last && cache->chunks->last_index < cache->first_index)
+        drop_first_chunk(cache);
 }
 
 const struct cached_entry *entry_cache_get(const struct entry_cache *cache, uint64_t index)
@@ -106,10 +119,4 @@ const struct cached_entry *entry_cache_get(const struct entry_cache *cache, uint
     if (index < cache->first_index || index > cache->last_index)
         return NULL;
     return slot_of(cache, index);
-}
-
-struct bytes cached_bytes(const struct cached_entry *entry)
-{
-    return entry->payload == NULL ? (struct bytes){NULL, 0}
-                                  : bytes_of(entry->payload->data, entry->payload->size);
 }

@@ -43,7 +43,7 @@ static uint64_t flush_end(const struct partition *partition, uint64_t index)
         return index;
     uint64_t end = partition->flushed_index;
     for (size_t bytes = 0; end < index && bytes < FLUSH_BYTES_MAX; end++)
-        bytes += cached_bytes(entry_cache_get(&partition->cache, end + 1)).size;
+        bytes += entry_cache_get(&partition->cache, end + 1)->payload.size;
     return end;
 }
 
@@ -54,7 +54,7 @@ static struct job *flush_job(struct partition *partition, uint64_t index)
     struct job *job = job_new(JOB_FLUSH, partition->number);
     if (job == NULL)
         return NULL;
-    job->flush.payloads = arena_array(&job->arena, count, sizeof(struct payload *));
+    job->flush.payloads = arena_array(&job->arena, count, sizeof *job->flush.payloads);
     if (job->flush.payloads == NULL) {
         job_free(job);
         return NULL;

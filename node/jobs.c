@@ -87,17 +87,17 @@ enum pawl_error jobs_run_log(struct wal *wal, struct job *const *jobs, size_t co
     return PAWL_OK;
 }
 
-static enum pawl_error change_add(struct net_change *change, const struct payload *payload,
+static enum pawl_error change_add(struct net_change *change, struct bytes payload,
                                   struct arena *scratch)
 {
     struct entry entry;
     arena_reset(scratch);
-    TRY(entry_decode(bytes_of(payload->data, payload->size), scratch, &entry));
+    TRY(entry_decode(payload, scratch, &entry));
     return net_change_add(change, &entry);
 }
 
 /* The net change of entries; the writes are alive until the next one is made of them. */
-static enum pawl_error net_change(struct net_change *change, struct payload *const *payloads,
+static enum pawl_error net_change(struct net_change *change, const struct bytes *payloads,
                                   size_t payload_count, uint64_t hash_seed,
                                   const struct row_write **writes_out, size_t *write_count_out,
                                   struct pawl_diag *diag)
@@ -106,7 +106,7 @@ static enum pawl_error net_change(struct net_change *change, struct payload *con
     enum pawl_error error = PAWL_OK;
     net_change_begin(change, hash_seed);
     for (size_t i = 0; i < payload_count && error == PAWL_OK; i++)
-        if (payloads[i] != NULL)
+        if (payloads[i].size > 0)
             error = change_add(change, payloads[i], &scratch);
     arena_done(&scratch);
     if (error != PAWL_OK && error != PAWL_E_NO_MEMORY)
@@ -115,11 +115,11 @@ static enum pawl_error net_change(struct net_change *change, struct payload *con
     return net_change_end(change, writes_out, write_count_out);
 }
 
-static size_t payload_bytes(struct payload *const *payloads, size_t count)
+static size_t payload_bytes(const struct bytes *payloads, size_t count)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++)
-        bytes += payloads[i] != NULL ? payloads[i]->size : 0;
+        bytes += payloads[i].size;
     return bytes;
 }
 

@@ -27,13 +27,6 @@ enum job_kind {
     JOB_QUERY, /* a read that wants a snapshot */
 };
 
-/* One entry's payload, shared by the loop's cache and by jobs. Only the loop counts references. */
-struct payload {
-    uint32_t reference_count;
-    uint32_t size;
-    uint8_t data[];
-};
-
 /* One thing that a load brings: as memory_loaded takes it. */
 struct load_part {
     struct memory_missing missing;
@@ -53,8 +46,6 @@ struct job {
         struct {
             struct wal_record *records;
             size_t record_count;
-            struct payload **payloads; /* held for the records */
-            size_t payload_count;
             struct raft_synced token;
             uint32_t
                 sync_count; /* brought back: 1 for the first job of a group, whose sync it was */
@@ -70,8 +61,7 @@ struct job {
             uint64_t index;
         } cut;
         struct {
-            struct payload **payloads; /* of the window's entries, oldest first; NULL: of a no-op.
-                                          The cache keeps them until the flush is back */
+            struct bytes *payloads; /* of the window's entries, oldest first; empty: of a no-op */
             size_t payload_count;
             struct net_change *change; /* the partition's */
             uint64_t hash_seed;
@@ -89,8 +79,7 @@ struct job {
         struct {
             enum request_kind kind;
             struct bytes body;
-            struct payload **payloads; /* of the entries behind the store, as those of a flush, but
-                                          held for the query */
+            struct bytes *payloads; /* of the entries behind the store, as those of a flush */
             size_t payload_count;
             uint64_t hash_seed;
             uint64_t index; /* of the last of them; brought back: as of which the answer holds */

@@ -48,7 +48,6 @@ struct reading {
     uint64_t round;
     uint64_t index;   /* what must be applied, and seen by a query */
     bool is_settled;  /* the window has nothing that the query would see */
-    uint64_t token;   /* of its query job */
     struct id128 run; /* RESULT: the run it waits for */
 };
 
@@ -81,10 +80,15 @@ struct resend {
     uint64_t load; /* token of the load it waits for; 0: none */
 };
 
-/* The round of what waits for one that has not begun yet. */
-#define ROUND_UNASSIGNED UINT64_MAX
+/* A query that the reader has. */
+struct query_out {
+    uint64_t token;          /* of its job */
+    struct reading *reading; /* NULL: it was given up with the role */
+    uint64_t window_index;   /* the job reads entries of the window behind this; UINT64_MAX: none */
+};
 
-enum { CLOSINGS_MAX = 4096 };
+/* No more queries than this are with the reader, and hold a window of their own, at once. */
+enum { QUERIES_AT_ONCE = 4, CLOSINGS_MAX = 4096 };
 
 struct partition {
     struct replica *replica;
@@ -131,17 +135,19 @@ struct partition {
     struct outcome *free_outcomes;
     size_t free_outcome_count;
     struct waiting_list waiting;
-    struct reading_queue readings;        /* for their round, oldest first */
-    struct reading_queue snapshots;       /* for a flush, or for their query job */
+    struct reading_queue readings;  /* for their round, oldest first */
+    struct reading_queue snapshots; /* for a flush, or for the reader */
+    struct query_out queries[QUERIES_AT_ONCE];
+    size_t query_count;
     struct id_map watched_runs;           /* run -> the first RESULT that waits for its end */
     size_t reading_count, watching_count; /* watching ones are counted in both */
-    size_t query_count;                   /* that the reader has */
     struct resend *resends, **resends_last_next;
     struct closing {
         struct id128 run;
         uint64_t index;
-    } * closings;         /* the last CLOSINGS_MAX runs that ended while this node led; a ring */
-    size_t closing_count; /* ever */
+    } * closings;           /* the last CLOSINGS_MAX runs that ended while this node led; a ring */
+    size_t closing_count;   /* ever */
+    uint64_t started_round; /* the last; what comes now waits for the next */
     uint64_t confirmed_round, confirmed_index;
     uint64_t next_token;
     bool wants_round; /* something in this turn waits for a new read round */
@@ -258,8 +264,8 @@ void reads_run_closed(struct partition *partition, struct id128 run, uint64_t in
 /* Queries that have waited for a flush or for others go to the reader. */
 void reads_go_on(struct partition *partition);
 void reads_queried(struct partition *partition, struct job *job);
-/* A query's job is over: the loop gives back what it held for it. */
-void reads_release_window(struct job *job);
+/* Entries behind this are being read by queries; UINT64_MAX: none. */
+uint64_t reads_window_index(const struct partition *partition);
 void reads_connection_closed(struct partition *partition, struct connection *connection);
 void reads_fail_all(struct partition *partition, enum pawl_error error);
 

@@ -69,7 +69,8 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
                         none, 0);
         return;
     }
-    *reading = (struct reading){.origin = origin, .kind = kind, .round = ROUND_UNASSIGNED};
+    *reading =
+        (struct reading){.origin = origin, .kind = kind, .round = partition->started_round + 1};
     partition->reading_count++;
     buffer_append(&reading->body, body.data, body.size);
     if (reading->body.is_failed) {
@@ -84,9 +85,8 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
 
 /* ---- from a snapshot ---- */
 
-/* More than this is not laid over a snapshot for each query: it waits for a flush. And no more
- * queries than this hold a window of their own at once. */
-enum { WINDOW_BYTES_MAX = 4 << 20, QUERIES_AT_ONCE = 4 };
+/* More than this is not laid over a snapshot for each query: it waits for a flush. */
+enum { WINDOW_BYTES_MAX = 4 << 20 };
 
 static bool is_near_store(const struct partition *partition, const struct reading *reading)
 {
@@ -99,24 +99,26 @@ static bool can_query(const struct partition *partition, const struct reading *r
     return partition->query_count < QUERIES_AT_ONCE && is_near_store(partition, reading);
 }
 
-/* The entries that the store does not have, as far as the query sees. False: no memory. */
-static bool hold_window(struct partition *partition, struct job *job, const struct reading *reading)
+/* The entries that the store does not have, as far as the query sees: they stay in the cache until
+ * the job is back. False: no memory. */
+static bool lend_window(const struct partition *partition, struct job *job,
+                        const struct reading *reading)
 {
     const uint64_t flushed = partition->flushed_index;
     const bool is_enough = reading->is_settled || reading->index <= flushed;
     const size_t count = is_enough ? 0 : (size_t)(reading->index - flushed);
     job->query.index = reading->index;
     job->query.hash_seed = partition->replica->seed[1];
-    job->query.payloads = arena_array(&job->arena, count, sizeof(struct payload *));
+    job->query.payloads = arena_array(&job->arena, count, sizeof *job->query.payloads);
     if (job->query.payloads == NULL && count > 0)
         return false;
     for (size_t i = 0; i < count; i++)
-        job->query.payloads[i] =
-            payload_hold(entry_cache_get(&partition->cache, flushed + 1 + i)->payload);
+        job->query.payloads[i] = entry_cache_get(&partition->cache, flushed + 1 + i)->payload;
     job->query.payload_count = count;
     return true;
 }
 
+/* The reading goes with it. False: no memory; nothing happened. */
 static bool submit_query(struct partition *partition, struct reading *reading)
 {
     const struct bytes body = buffer_bytes(&reading->body);
@@ -124,24 +126,35 @@ static bool submit_query(struct partition *partition, struct reading *reading)
     if (job == NULL)
         return false;
     job->query.body = arena_copy(&job->arena, body);
-    if (job->query.body.size != body.size || !hold_window(partition, job, reading)) {
+    if (job->query.body.size != body.size || !lend_window(partition, job, reading)) {
         job_free(job);
         return false;
     }
-    reading->token = ++partition->next_token;
     job->query.kind = reading->kind;
-    job->query.token = reading->token;
-    partition->query_count++;
+    job->query.token = ++partition->next_token;
+    partition->queries[partition->query_count++] = (struct query_out){
+        .token = job->query.token,
+        .reading = reading,
+        .window_index = job->query.payload_count > 0 ? partition->flushed_index : UINT64_MAX};
     partition_submit(partition, job);
     return true;
+}
+
+uint64_t reads_window_index(const struct partition *partition)
+{
+    uint64_t index = UINT64_MAX;
+    for (size_t i = 0; i < partition->query_count; i++)
+        if (partition->queries[i].window_index < index)
+            index = partition->queries[i].window_index;
+    return index;
 }
 
 static void go_to_snapshot(struct partition *partition, struct reading *reading, uint64_t index)
 {
     reading->index = index;
-    reading->token = 0;
-    if (can_query(partition, reading) && !submit_query(partition, reading)) {
-        refuse(partition, reading, PAWL_E_NO_MEMORY);
+    if (can_query(partition, reading)) {
+        if (!submit_query(partition, reading))
+            refuse(partition, reading, PAWL_E_NO_MEMORY);
         return;
     }
     append_to(&partition->snapshots, reading);
@@ -153,20 +166,26 @@ void reads_go_on(struct partition *partition)
 {
     struct reading **at = &partition->snapshots.first;
     while (*at != NULL && partition->query_count < QUERIES_AT_ONCE) {
-        const bool is_due = (*at)->token == 0 && can_query(partition, *at);
-        if (is_due && !submit_query(partition, *at))
-            refuse(partition, take_at(&partition->snapshots, at), PAWL_E_NO_MEMORY);
-        else
+        if (!can_query(partition, *at)) {
             at = &(*at)->next;
+            continue;
+        }
+        struct reading *reading = take_at(&partition->snapshots, at);
+        if (!submit_query(partition, reading))
+            refuse(partition, reading, PAWL_E_NO_MEMORY);
     }
 }
 
-static struct reading *take_by_token(struct partition *partition, uint64_t token)
+/* The reader has done it. NULL: the role went meanwhile. */
+static struct reading *take_query(struct partition *partition, uint64_t token)
 {
-    for (struct reading **at = &partition->snapshots.first; *at != NULL; at = &(*at)->next)
-        if ((*at)->token == token)
-            return take_at(&partition->snapshots, at);
-    return NULL; /* the role went meanwhile */
+    size_t i = 0;
+    while (i < partition->query_count && partition->queries[i].token != token)
+        i++;
+    assert(i < partition->query_count);
+    struct reading *reading = partition->queries[i].reading;
+    partition->queries[i] = partition->queries[--partition->query_count];
+    return reading;
 }
 
 /* ---- answering ---- */
@@ -295,18 +314,9 @@ static bool may_have_closed(const struct partition *partition, struct id128 run,
     return partition->closing_count > CLOSINGS_MAX;
 }
 
-void reads_release_window(struct job *job)
-{
-    for (size_t i = 0; i < job->query.payload_count; i++)
-        payload_release(job->query.payloads[i]);
-    job->query.payload_count = 0;
-}
-
 void reads_queried(struct partition *partition, struct job *job)
 {
-    reads_release_window(job);
-    partition->query_count--;
-    struct reading *reading = take_by_token(partition, job->query.token);
+    struct reading *reading = take_query(partition, job->query.token);
     const bool is_open = job->error == PAWL_E_NOT_READY;
     if (reading != NULL && is_open && reading->kind == REQUEST_RESULT) {
         reading->is_settled = false;
@@ -374,6 +384,11 @@ void reads_fail_all(struct partition *partition, enum pawl_error error)
 {
     fail_queue(partition, &partition->readings, error);
     fail_queue(partition, &partition->snapshots, error);
+    for (size_t i = 0; i < partition->query_count; i++) {
+        if (partition->queries[i].reading != NULL)
+            refuse(partition, partition->queries[i].reading, error);
+        partition->queries[i].reading = NULL;
+    }
     for (struct connection *c = partition->replica->connections; c != NULL; c = c->next)
         while (c->watching != NULL)
             refuse(partition, take_watching(partition, c), error);

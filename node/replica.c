@@ -116,12 +116,13 @@ static enum pawl_error fill_cache(struct partition *partition,
     entry_cache_init(&partition->cache, restored->mark.index + 1);
     for (size_t i = 0; i < restored->tail_count; i++) {
         const struct wal_entry *entry = &restored->tail[i];
-        struct payload *payload = entry->payload.size > 0 ? payload_new(entry->payload) : NULL;
-        if ((payload == NULL && entry->payload.size > 0) ||
-            !entry_cache_push(&partition->cache, entry->term, entry->kind, payload)) {
-            payload_release(payload);
+        uint8_t *room = entry_cache_room(&partition->cache, entry->payload.size);
+        if (room == NULL)
             return PAWL_E_NO_MEMORY;
-        }
+        if (entry->payload.size > 0)
+            memcpy(room, entry->payload.data, entry->payload.size);
+        if (!entry_cache_push(&partition->cache, entry->term, entry->kind, entry->payload.size))
+            return PAWL_E_NO_MEMORY;
     }
     return PAWL_OK;
 }
@@ -219,11 +220,6 @@ void replica_abandon(struct replica *replica, struct job *job_take)
 {
     assert(replica->jobs_out > 0);
     replica->jobs_out--;
-    if (job_take->kind == JOB_LOG_APPEND)
-        for (size_t i = 0; i < job_take->append.payload_count; i++)
-            payload_release(job_take->append.payloads[i]);
-    if (job_take->kind == JOB_QUERY)
-        reads_release_window(job_take);
     job_free(job_take);
 }
 
@@ -412,7 +408,7 @@ const struct raft *replica_raft(const struct replica *replica)
 struct bytes replica_entry_payload(const struct replica *replica, uint64_t index)
 {
     const struct cached_entry *cached = entry_cache_get(&replica->partition.cache, index);
-    return cached == NULL ? (struct bytes){NULL, 0} : cached_bytes(cached);
+    return cached == NULL ? (struct bytes){NULL, 0} : cached->payload;
 }
 
 struct bytes *replica_window(const struct replica *replica, struct arena *arena, size_t *count_out)
@@ -447,7 +443,7 @@ static void window_check(const struct partition *partition)
 {
     size_t bytes = 0;
     for (uint64_t i = partition->flushed_index + 1; i <= partition->applied_index; i++)
-        bytes += cached_bytes(entry_cache_get(&partition->cache, i)).size;
+        bytes += entry_cache_get(&partition->cache, i)->payload.size;
     assert(bytes == partition->window_bytes);
 }
 

@@ -132,8 +132,8 @@ static bool run_log_group(struct runner *runner, struct job *const *jobs, size_t
 static size_t append_bytes(const struct job *job)
 {
     size_t bytes = 0;
-    for (size_t i = 0; job->kind == JOB_LOG_APPEND && i < job->append.payload_count; i++)
-        bytes += job->append.payloads[i]->size;
+    for (size_t i = 0; job->kind == JOB_LOG_APPEND && i < job->append.record_count; i++)
+        bytes += job->append.records[i].entry.payload.size;
     return bytes;
 }
 

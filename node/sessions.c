@@ -173,7 +173,7 @@ static void add_resend(struct partition *partition, const struct session *sessio
     *resend = (struct resend){.session = session->id,
                               .attachment = session->attachment,
                               .fence = *fence,
-                              .round = ROUND_UNASSIGNED};
+                              .round = partition->started_round + 1};
     if (partition->resends == NULL)
         partition->resends_last_next = &partition->resends;
     *partition->resends_last_next = resend;

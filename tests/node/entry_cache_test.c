@@ -3,17 +3,28 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "node/entry_cache.h"
 #include "node/id_map.h"
+#include "raft/raft.h"
 
+/* Its payload is full of its term. */
 static void push(struct entry_cache *cache, uint64_t term, size_t size)
 {
-    static const uint8_t bytes[1024];
-    assert_true(
-        entry_cache_push(cache, term, RAFT_ENTRY_COMMAND, payload_new(bytes_of(bytes, size))));
+    uint8_t *room = entry_cache_room(cache, size);
+    assert_non_null(room);
+    memset(room, (int)(term % 251), size);
+    assert_true(entry_cache_push(cache, term, RAFT_ENTRY_COMMAND, size));
+}
+
+static void assert_full_of(struct bytes payload, uint64_t term, size_t size)
+{
+    assert_int_equal(payload.size, size);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(payload.data[i], term % 251);
 }
 
 static void test_cache_pushed_entries_are_found_by_index(void **state)
@@ -28,7 +39,7 @@ static void test_cache_pushed_entries_are_found_by_index(void **state)
     for (uint64_t i = 0; i < 1000; i++) {
         const struct cached_entry *entry = entry_cache_get(&cache, 11 + i);
         assert_int_equal(entry->term, i);
-        assert_int_equal(cached_bytes(entry).size, i % 100);
+        assert_full_of(entry->payload, i, i % 100);
     }
     entry_cache_done(&cache);
 }
@@ -63,17 +74,56 @@ static void test_cache_trim_keeps_what_is_not_applied_whatever_it_weighs(void **
     entry_cache_done(&cache);
 }
 
-static void test_cache_payload_held_by_a_job_outlives_its_entry(void **state)
+/* Larger than what else stands in one piece of memory. */
+enum { LARGE_BYTES = 100000 };
+
+static void test_cache_overwritten_payload_stays_until_what_overwrote_it_leaves(void **state)
 {
     (void)state;
     struct entry_cache cache;
     entry_cache_init(&cache, 1);
-    push(&cache, 1, 10);
-    struct payload *held = payload_hold(entry_cache_get(&cache, 1)->payload);
-    entry_cache_truncate(&cache, 1);
-    assert_int_equal(held->reference_count, 1);
-    assert_int_equal(held->size, 10);
-    payload_release(held);
+    for (uint64_t term = 1; term <= 4; term++)
+        push(&cache, term, LARGE_BYTES);
+    const struct bytes overwritten = entry_cache_get(&cache, 4)->payload;
+    entry_cache_truncate(&cache, 3);
+    push(&cache, 5, LARGE_BYTES);
+    push(&cache, 6, LARGE_BYTES);
+    entry_cache_truncate(&cache, 4);
+    push(&cache, 7, 10);
+    entry_cache_trim(&cache, 2, 0);
+    assert_int_equal(cache.first_index, 3);
+    assert_full_of(overwritten, 4, LARGE_BYTES);
+    assert_full_of(entry_cache_get(&cache, 3)->payload, 5, LARGE_BYTES);
+    entry_cache_trim(&cache, 4, 0);
+    assert_ptr_equal(cache.chunks, cache.chunks_last); /* the others have left */
+    assert_int_equal(cache.bytes, 0);
+    entry_cache_done(&cache);
+}
+
+static void test_cache_room_that_is_not_used_is_given_again(void **state)
+{
+    (void)state;
+    struct entry_cache cache;
+    entry_cache_init(&cache, 1);
+    push(&cache, 1, 100);
+    uint8_t *room = entry_cache_room(&cache, 500);
+    assert_ptr_equal(entry_cache_room(&cache, 500), room);
+    assert_non_null(entry_cache_room(&cache, LARGE_BYTES));
+    push(&cache, 2, 100);
+    assert_int_equal(cache.bytes, 200);
+    assert_full_of(entry_cache_get(&cache, 1)->payload, 1, 100);
+    assert_full_of(entry_cache_get(&cache, 2)->payload, 2, 100);
+    entry_cache_done(&cache);
+}
+
+static void test_cache_entry_without_payload_needs_no_room(void **state)
+{
+    (void)state;
+    struct entry_cache cache;
+    entry_cache_init(&cache, 1);
+    assert_true(entry_cache_push(&cache, 1, RAFT_ENTRY_NOOP, 0));
+    assert_int_equal(entry_cache_get(&cache, 1)->payload.size, 0);
+    entry_cache_trim(&cache, 1, 0);
     entry_cache_done(&cache);
 }
 
@@ -144,7 +194,9 @@ int main(void)
         cmocka_unit_test(test_cache_pushed_entries_are_found_by_index),
         cmocka_unit_test(test_cache_truncated_end_is_written_again),
         cmocka_unit_test(test_cache_trim_keeps_what_is_not_applied_whatever_it_weighs),
-        cmocka_unit_test(test_cache_payload_held_by_a_job_outlives_its_entry),
+        cmocka_unit_test(test_cache_overwritten_payload_stays_until_what_overwrote_it_leaves),
+        cmocka_unit_test(test_cache_room_that_is_not_used_is_given_again),
+        cmocka_unit_test(test_cache_entry_without_payload_needs_no_room),
         cmocka_unit_test(test_id_map_agrees_with_a_plain_table_over_many_changes),
         cmocka_unit_test(test_id_map_keys_that_follow_each_other_are_spread),
         cmocka_unit_test(test_id_map_keys_that_meet_under_one_seed_part_under_another),
