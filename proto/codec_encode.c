@@ -8,6 +8,8 @@
 
 /* The most that a field takes beside the content of its texts, elements and fields. */
 enum { FIELD_BYTES_MAX = 2 + PACK_AT_BYTES_MAX };
+/* The head of a message. */
+enum { MESSAGE_HEAD_MAX = 3 };
 
 /* Everything before `at` is content, and there shall be room for so much more; a buffer with less
  * than that below its limit counts as full. The place to go on, NULL: failed. */
@@ -53,12 +55,11 @@ uint8_t *list_encode(struct encoder *encoder, const struct field *field, const s
     const uint8_t *element = list->elements;
     encoder->out->is_failed |= list->count > field_count_max(field);
     at = pack_at_array(at, (uint32_t)list->count);
-    for (size_t i = 0; i < list->count && at != NULL; i++, element += element_bytes) {
-        at = room_make(encoder->out, at, FIELD_BYTES_MAX);
-        if (at != NULL)
-            at = element_encode(encoder, field, element, element_measure(field, element), at);
-    }
-    return at != NULL ? room_make(encoder->out, at, encoder->room) : NULL;
+    if (field_is_fixed(field))
+        at = room_make(encoder->out, at, list->count * PACK_AT_BYTES_MAX + encoder->room);
+    for (size_t i = 0; i < list->count && at != NULL; i++, element += element_bytes)
+        at = element_encode(encoder, field, element, element_measure(field, element), at);
+    return at;
 }
 
 /* --- messages --- */
@@ -74,61 +75,69 @@ static inline uint8_t *message_head_put(struct buffer *out, size_t head, uint8_t
     }
     uint8_t packed[PACK_AT_BYTES_MAX];
     const size_t more = (size_t)(pack_at_map(packed, count) - packed) - 1;
-    at = room_make(out, at, more);
-    if (at == NULL)
-        return NULL;
     uint8_t *rest = out->data + head + 1;
     memmove(rest + more, rest, (size_t)(at - rest));
     memcpy(out->data + head, packed, 1 + more);
     return at + more;
 }
 
-/* There is room for all of its fields from its beginning on; what has no bound restores it behind
- * itself. The encoder becomes that of this message. */
+/* The encoder becomes that of this message; its room is again what it was. */
 static uint8_t *message_encode(struct encoder *encoder, const struct schema *schema,
                                const void *message, uint8_t *at)
 {
-    struct buffer *out = encoder->out;
-    encoder->room = (size_t)schema->field_count * FIELD_BYTES_MAX + 1;
-    encoder->count = 0;
-    encoder->is_zero = true;
-    at = room_make(out, at, encoder->room);
+    const size_t own_room = MESSAGE_HEAD_MAX + (size_t)schema->field_count * FIELD_BYTES_MAX;
+    encoder->room += own_room;
+    encoder->count = encoder->zero_count = 0;
+    at = room_make(encoder->out, at, encoder->room);
     if (at == NULL)
         return NULL;
-    const size_t head = out->size;
+    const size_t head = (size_t)(at - encoder->out->data);
     at = schema->loops != NULL
              ? schema->loops->encode(encoder, message, at + 1)
              : fields_encode(schema->fields, schema->field_count, encoder, message, at + 1);
-    return at != NULL ? message_head_put(out, head, at, encoder->count) : NULL;
+    encoder->room -= own_room;
+    return at != NULL ? message_head_put(encoder->out, head, at, encoder->count) : NULL;
 }
 
 uint8_t *nested_encode(struct encoder *encoder, const struct schema *schema, const void *message,
                        uint8_t *at)
 {
-    const size_t room = encoder->room;
-    const uint32_t count = encoder->count;
-    const bool is_zero = encoder->is_zero;
+    const uint32_t count = encoder->count, zero_count = encoder->zero_count;
     encoder->depth++;
     encoder->out->is_failed |= encoder->depth == MESSAGE_DEPTH_MAX;
     at = message_encode(encoder, schema, message, at);
     encoder->depth--;
-    encoder->room = room;
+    encoder->is_nested_zero = encoder->count == encoder->zero_count;
     encoder->count = count;
-    encoder->is_nested_zero = encoder->is_zero;
-    encoder->is_zero = is_zero;
-    return at != NULL ? room_make(encoder->out, at, room) : NULL;
+    encoder->zero_count = zero_count;
+    return at;
+}
+
+/* So most messages that say nothing are known at once. Others have what nobody wrote between their
+ * members. */
+static bool is_zero(const uint8_t *memory, size_t size)
+{
+    for (; size >= 8; memory += 8, size -= 8)
+        if (le64_get(memory) != 0)
+            return false;
+    for (; size > 0; memory++, size--)
+        if (*memory != 0)
+            return false;
+    return true;
 }
 
 uint8_t *nested_field_encode(struct encoder *encoder, const struct field *field,
                              const void *message, uint8_t *at)
 {
+    if (!field->is_required && is_zero(message, field->schema->struct_bytes))
+        return at;
     const size_t begin = (size_t)(at - encoder->out->data);
     at = nested_encode(encoder, field->schema, message, pack_at_unsigned(at, field->key));
     if (at == NULL)
         return NULL;
     if (encoder->is_nested_zero && !field->is_required)
         return encoder->out->data + begin;
-    encoder->is_zero &= encoder->is_nested_zero;
+    encoder->zero_count += encoder->is_nested_zero;
     encoder->count++;
     return at;
 }
@@ -145,7 +154,7 @@ void codec_encode(const struct schema *schema, const void *message, struct buffe
 
 struct bytes codec_encode_in(struct arena *arena, const struct schema *schema, const void *message)
 {
-    enum { ROOM_FIRST = 2048, ROOM_GROWTH = 16 };
+    enum { ROOM_FIRST = 4096, ROOM_GROWTH = 16 };
     for (size_t room = ROOM_FIRST; room <= BUFFER_BYTES_MAX; room *= ROOM_GROWTH) {
         uint8_t *at = arena_room(arena, room);
         struct buffer out = {.data = at, .capacity = room, .limit = room};

@@ -18,11 +18,12 @@
 /* A message being written. */
 struct encoder {
     struct buffer *out;
-    size_t room;         /* behind every place where one of its fields may begin */
+    size_t room;         /* what fields of it, and of the messages around it, may still take: behind
+                          * every place where one begins there is so much */
     unsigned depth;      /* messages around it */
     uint32_t count;      /* fields written */
-    bool is_zero;        /* none of them says anything */
-    bool is_nested_zero; /* the same of the message written last inside it */
+    uint32_t zero_count; /* of them, those that say nothing and are required */
+    bool is_nested_zero; /* the message written last inside it says nothing */
 };
 
 /* A message being read. */
@@ -65,7 +66,7 @@ struct schema_loops {
 /* --- writing --- */
 
 /* What takes no fixed room: content behind its head, the elements of a list, the fields of a
- * message. They begin at a place with room for a head and end at one with the encoder's room. */
+ * message. They begin and end at a place with the encoder's room. */
 uint8_t *content_encode(struct encoder *encoder, const struct field *field,
                         const struct bytes *content, uint8_t *at);
 uint8_t *list_encode(struct encoder *encoder, const struct field *field, const struct list *list,
@@ -141,8 +142,9 @@ static ALWAYS_INLINE uint8_t *field_encode(struct encoder *encoder, const struct
     const uint64_t measure = field_measure(field, value);
     if (measure == 0 && !field->is_required)
         return at;
-    encoder->is_zero &= measure == 0;
     encoder->count++;
+    if (field->is_required)
+        encoder->zero_count += measure == 0;
     at = pack_at_unsigned(at, field->key);
     return field->is_list ? list_encode(encoder, field, value, at)
                           : element_encode(encoder, field, value, measure, at);
