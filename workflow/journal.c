@@ -4,6 +4,8 @@
  * 1. What a decision tells of a run is one record, written when the decision is done with the run.
  * 2. An event says nothing that the event before it has said (is_same).
  * 3. A value that lives as long as the run is named, any other is in the event.
+ * 4. A step that is handed out as soon as it is scheduled has one event for both, with the fence
+ * and the session of the hand-out. Whoever reads the record sees two.
  */
 #include "workflow/decide.h"
 
@@ -65,9 +67,25 @@ enum pawl_error wf_journal_write(struct decide *decide, struct run *run)
     return record_put(decide, &record);
 }
 
+/* Handed out as soon as it was scheduled. */
+static bool is_at_once(const struct run *run, const struct journal_event *event)
+{
+    if (event->kind != EV_STEP_HANDED_OUT || run->event_count == 0)
+        return false;
+    const struct journal_event *before = &run->events[run->event_count - 1];
+    return before->kind == EV_STEP_SCHEDULED && before->step == event->step &&
+           before->fence.index == 0;
+}
+
 enum pawl_error wf_journal(struct decide *decide, struct run *run,
                            const struct journal_event *event)
 {
+    if (is_at_once(run, event)) {
+        struct journal_event *scheduled = &run->events[run->event_count - 1];
+        scheduled->fence = event->fence;
+        scheduled->session = event->session;
+        return PAWL_OK;
+    }
     struct journal_event *events = wf_array_grow(decide->arena, run->events, &run->event_capacity,
                                                  run->event_count, sizeof *events);
     if (events == NULL)

@@ -252,6 +252,36 @@ SCHEMA_LOOPS(journal_record)
 const struct schema schema_journal_record =
     SCHEMA_LOOPED("journal-record", struct journal_record, journal_record);
 
+/* What the events share is filled in, and the hand-out of a step that was handed out as soon as it
+ * was scheduled is an event again. */
+static enum pawl_error events_unfold(struct arena *arena, struct list *list)
+{
+    const struct journal_event *folded = list->elements;
+    struct journal_event *events = arena_array(arena, list->count * 2, sizeof *events);
+    size_t count = 0;
+    if (events == NULL && list->count > 0)
+        return PAWL_E_NO_MEMORY;
+    for (size_t i = 0; i < list->count; i++) {
+        struct journal_event event = folded[i];
+        if (event.is_same && count > 0) {
+            event.task = events[count - 1].task;
+            event.type = events[count - 1].type;
+            event.step = events[count - 1].step;
+            event.attempt = events[count - 1].attempt;
+        }
+        events[count++] = event;
+        if (event.kind != EV_STEP_SCHEDULED || event.fence.index == 0)
+            continue;
+        events[count - 1].fence = (struct msg_fence){.index = 0};
+        events[count - 1].session = (struct id128){.byte = {0}};
+        event.kind = EV_STEP_HANDED_OUT;
+        event.detail = bytes_of(NULL, 0);
+        events[count++] = event;
+    }
+    *list = (struct list){events, count};
+    return PAWL_OK;
+}
+
 enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
                                     struct journal_record *record_out)
 {
@@ -259,15 +289,7 @@ enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
     enum pawl_error error = codec_decode(&schema_journal_record, value, arena, &record, NULL);
     if (error != PAWL_OK)
         return error == PAWL_E_NO_MEMORY ? error : PAWL_E_CORRUPT;
-    struct journal_event *events = record.events.elements;
-    for (size_t i = 1; i < record.events.count; i++) {
-        if (!events[i].is_same)
-            continue;
-        events[i].task = events[i - 1].task;
-        events[i].type = events[i - 1].type;
-        events[i].step = events[i - 1].step;
-        events[i].attempt = events[i - 1].attempt;
-    }
+    TRY(events_unfold(arena, &record.events));
     *record_out = record;
     return PAWL_OK;
 }
