@@ -3,7 +3,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-#include "node/store/large_pages.h"
+#include "proto/large_pages.h"
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "node/store/large_pages.h"
 #include "node/store/memory_rows.h"
+#include "proto/large_pages.h"
 
 static size_t home_of(const struct row_index *index, uint64_t hash)
 {

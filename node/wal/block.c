@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/large_pages.h"
+
 static size_t block_bytes(const struct disk_port *disk)
 {
     return disk->block_bytes != 0 ? disk->block_bytes : WAL_SECTOR_BYTES;
@@ -23,13 +25,17 @@ void wal_blocks_done(struct wal_blocks *blocks)
     *blocks = (struct wal_blocks){0};
 }
 
-/* Room for `size` bytes, a whole number of blocks; the first `kept` stay. */
-static enum pawl_error reserve(struct wal_blocks *blocks, size_t size, size_t kept, size_t block)
+/* Room for `size` bytes, a whole number of blocks; the first `kept` stay. A busy log's is large
+ * pages. */
+static enum pawl_error reserve(struct wal_blocks *blocks, size_t size, size_t kept)
 {
+    enum { BUSY_BYTES = 128 << 10 };
     if (size <= blocks->capacity)
         return PAWL_OK;
     size_t capacity = blocks->capacity > size / 2 ? 2 * blocks->capacity : size;
-    uint8_t *data = aligned_alloc(block, capacity);
+    if (capacity >= BUSY_BYTES && capacity < LARGE_PAGE_BYTES)
+        capacity = LARGE_PAGE_BYTES;
+    uint8_t *data = large_pages_alloc(capacity);
     if (data == NULL)
         return PAWL_E_NO_MEMORY;
     if (blocks->data != NULL)
@@ -71,7 +77,7 @@ enum pawl_error wal_blocks_write(struct wal_blocks *blocks, const struct disk_po
     const uint64_t begin = block_begin(segment->end, block), end = segment->end + records.size;
     const size_t tail = (size_t)(segment->end - begin), used = tail + records.size;
     size_t size = block_end(used, block);
-    TRY(reserve(blocks, size, tail, block));
+    TRY(reserve(blocks, size, tail));
     if (blocks->segment != segment->header.sequence || blocks->end != segment->end)
         TRY(tail_load(blocks, disk, segment, tail));
     wal_whiten_copy(blocks->data + tail, records.data, records.size, segment->header.salt);

@@ -24,8 +24,9 @@ struct wal {
     uint64_t dirty_end; /* behind the last segment's end, up to here, a failed write may have left
                            something; 0: no */
     bool is_failed;     /* an error that is final */
-    uint64_t prepare_bytes; /* written since the last wal_prepare */
-    struct buffer scratch;  /* for reads */
+    uint64_t unprepared_bytes; /* written since the last wal_prepare */
+    uint64_t prepare_bytes;    /* that may be zeroed for the next spare, and are not yet */
+    struct buffer scratch;     /* for reads */
     uint64_t sync_count, write_bytes;
 };
 

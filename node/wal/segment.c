@@ -3,18 +3,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/wal/mutant.h"
+#include "proto/large_pages.h"
 
 #define FRESH_NAME "fresh"
 
 enum file_kind { FILE_SEGMENT, FILE_SPARE, FILE_USED };
 static const char *const prefixes[] = {"segment-", "spare-", "used-"};
-enum { FILE_KIND_COUNT = 3, NUMBER_DIGITS = 20 };
+enum { FILE_KIND_COUNT = 3, NUMBER_DIGITS = 20, ZEROS_BYTES_MAX = 1 << 20 };
 
 static void file_name(enum file_kind kind, uint64_t number, char out[WAL_NAME_BYTES])
 {
@@ -76,8 +76,10 @@ void wal_segments_done(struct wal_segments *segments)
     segments->making.file = NULL;
     free(segments->segment);
     free(segments->blank);
+    free(segments->zeros);
     segments->segment = NULL;
     segments->blank = NULL;
+    segments->zeros = NULL;
     segments->count = segments->blank_count = 0;
 }
 
@@ -320,13 +322,33 @@ enum pawl_error wal_segments_load(struct wal_segments *segments, struct pawl_dia
 
 /* --- blanks --- */
 
+/* As many as one write takes: a disk has hardly more work with all of them than with a few. */
+static size_t zeros_bytes(const struct wal_segments *segments)
+{
+    return segments->segment_bytes < ZEROS_BYTES_MAX ? (size_t)segments->segment_bytes
+                                                     : ZEROS_BYTES_MAX;
+}
+
+static enum pawl_error zeros_ready(struct wal_segments *segments)
+{
+    const size_t size = zeros_bytes(segments);
+    if (segments->zeros != NULL)
+        return PAWL_OK;
+    segments->zeros = large_pages_alloc(size < ZEROS_BYTES_MAX ? size : LARGE_PAGE_BYTES);
+    if (segments->zeros == NULL)
+        return PAWL_E_NO_MEMORY;
+    memset(segments->zeros, 0, size);
+    return PAWL_OK;
+}
+
 enum pawl_error wal_segments_zero(struct wal_segments *segments, struct disk_file *file,
                                   uint64_t begin, uint64_t end, struct pawl_diag *diag)
 {
-    static const alignas(4096) uint8_t zeros[256 << 10]; /* as a disk takes them with least work */
+    const size_t size_max = zeros_bytes(segments);
+    TRY(zeros_ready(segments));
     while (begin < end) {
-        size_t size = end - begin < sizeof zeros ? (size_t)(end - begin) : sizeof zeros;
-        int error = segments->disk.write(segments->disk.self, file, begin, zeros, size);
+        size_t size = end - begin < size_max ? (size_t)(end - begin) : size_max;
+        int error = segments->disk.write(segments->disk.self, file, begin, segments->zeros, size);
         if (error != 0)
             return wal_disk_error(diag, error, "write zeros to", "a segment");
         begin += size;

@@ -40,6 +40,7 @@ struct wal_segments {
     size_t blank_count, blank_capacity;
     uint64_t next_blank;
     struct wal_making making;
+    uint8_t *zeros; /* what is written over files, once it was needed */
 };
 
 /* PAWL_E_DISK_FULL for a disk without room, PAWL_E_IO for everything else; fills diag. */
@@ -56,7 +57,7 @@ void wal_segments_done(struct wal_segments *segments); /* closes the files */
 MUST_USE enum pawl_error wal_segments_load(struct wal_segments *segments, struct pawl_diag *diag);
 
 /* Go on making one more zeroed blank, from a used one if there is one, else from a new file: at
- * most bytes_max zeros, synced. PAWL_E_DISK_FULL: it is given up. */
+ * most bytes_max zeros, synced. PAWL_E_DISK_FULL: it is given up. PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error wal_segments_prepare(struct wal_segments *segments, uint64_t bytes_max,
                                               struct pawl_diag *diag);
 /* Have `count` zeroed blanks. PAWL_E_DISK_FULL: there are fewer. */
@@ -73,7 +74,7 @@ MUST_USE enum pawl_error wal_segments_roll(struct wal_segments *segments,
  * blanks_max. */
 MUST_USE enum pawl_error wal_segments_retire(struct wal_segments *segments, size_t position,
                                              size_t blanks_max, struct pawl_diag *diag);
-/* Write zeros over begin..end of a file. */
+/* Write zeros over begin..end of a file. PAWL_E_NO_MEMORY; else as wal_disk_error. */
 MUST_USE enum pawl_error wal_segments_zero(struct wal_segments *segments, struct disk_file *file,
                                            uint64_t begin, uint64_t end, struct pawl_diag *diag);
 

@@ -8,7 +8,7 @@
 #include "node/wal/mutant.h"
 #include "proto/limits.h"
 
-enum { PREPARE_BYTES_MIN = 64 << 10, PREPARE_BLOCK_BYTES = 4096 };
+enum { PREPARE_BYTES_MIN = 64 << 10, SLICES_PER_SEGMENT = 16, BLOCK_BYTES = 4096 };
 
 /* --- opening --- */
 
@@ -357,7 +357,7 @@ static enum pawl_error part_write(struct wal *wal, size_t begin, size_t end, str
     TRY(file_sync(wal, segment->file, diag));
     wal->sync_count++;
     wal->write_bytes += end - begin;
-    wal->prepare_bytes += end - begin;
+    wal->unprepared_bytes += end - begin;
     part_settle(wal, begin, end);
     return PAWL_OK;
 }
@@ -489,19 +489,32 @@ enum pawl_error wal_cut(struct wal *wal, uint32_t partition, uint64_t index, str
     return PAWL_OK;
 }
 
-/* A slice at a time, so that no group waits for a whole segment of zeros; and twice what was
- * written since the last slice, so that a spare is ready before it is needed. */
+/* What is zeroed at once: much, for a disk has as much work with a small write as with a large one;
+ * and never a whole segment, for which no group should wait. */
+static uint64_t slice_bytes(const struct wal *wal)
+{
+    const uint64_t slice = wal->options.segment_bytes / SLICES_PER_SEGMENT;
+    return (slice + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
+/* Twice what was written is zeroed, so that a spare is ready before it is needed, and at least a
+ * little a call; in slices, when one has come together. */
 enum pawl_error wal_prepare(struct wal *wal, struct pawl_diag *diag)
 {
     if (wal->is_failed)
         return diag_fail(diag, PAWL_E_IO, "an earlier write of the log failed");
-    uint64_t slice = 2 * wal->prepare_bytes / PREPARE_BLOCK_BYTES * PREPARE_BLOCK_BYTES;
-    if (slice < PREPARE_BYTES_MIN)
-        slice = PREPARE_BYTES_MIN;
-    wal->prepare_bytes = 0; /* also while nothing is missing: a slice is for one group */
-    if (wal_segments_spares(&wal->segments) >= wal->options.spare_segments)
+    const uint64_t written = wal->unprepared_bytes, slice = slice_bytes(wal);
+    wal->unprepared_bytes = 0;
+    if (wal_segments_spares(&wal->segments) >= wal->options.spare_segments) {
+        wal->prepare_bytes = 0; /* what was written while nothing was missing does not count */
         return PAWL_OK;
-    enum pawl_error outcome = wal_segments_prepare(&wal->segments, slice, diag);
+    }
+    wal->prepare_bytes += 2 * written > PREPARE_BYTES_MIN ? 2 * written : PREPARE_BYTES_MIN;
+    const uint64_t bytes = wal->prepare_bytes / slice * slice;
+    if (bytes == 0)
+        return PAWL_OK;
+    wal->prepare_bytes -= bytes;
+    enum pawl_error outcome = wal_segments_prepare(&wal->segments, bytes, diag);
     wal->is_failed = outcome == PAWL_E_IO;
     return outcome;
 }

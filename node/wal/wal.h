@@ -119,8 +119,9 @@ bool wal_entry_shape(const struct wal *wal, uint32_t partition, uint64_t index, 
  * partition; PAWL_E_IO. */
 MUST_USE enum pawl_error wal_cut(struct wal *wal, uint32_t partition, uint64_t index,
                                  struct pawl_diag *diag);
-/* Go on preparing the next spare segment if one is missing: a slice of zeros and a sync, so call it
- * after every group, or more often when there is time. PAWL_E_DISK_FULL is no harm. */
+/* Go on preparing the next spare segment if one is missing: some zeros now and then, as many as the
+ * log has grown and more, so call it after every group, or more often when there is time.
+ * PAWL_E_DISK_FULL and PAWL_E_NO_MEMORY are no harm. */
 MUST_USE enum pawl_error wal_prepare(struct wal *wal, struct pawl_diag *diag);
 
 struct wal_figures {
