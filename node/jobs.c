@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "node/store/near.h"
 #include "node/store/table_place.h"
 #include "proto/limits.h"
 
@@ -96,6 +97,8 @@ static enum pawl_error change_add(struct net_change *change, struct bytes payloa
     return net_change_add(change, &entry);
 }
 
+enum { PAYLOADS_AHEAD = 3, NEAR_BYTES = 1024 }; /* more than most have */
+
 /* The net change of entries; the writes are alive until the next one is made of them. */
 static enum pawl_error net_change(struct net_change *change, const struct bytes *payloads,
                                   size_t payload_count, uint64_t hash_seed,
@@ -105,9 +108,12 @@ static enum pawl_error net_change(struct net_change *change, const struct bytes 
     struct arena scratch = {0};
     enum pawl_error error = PAWL_OK;
     net_change_begin(change, hash_seed);
-    for (size_t i = 0; i < payload_count && error == PAWL_OK; i++)
+    for (size_t i = 0; i < payload_count && error == PAWL_OK; i++) {
+        if (i + PAYLOADS_AHEAD < payload_count)
+            bytes_near(payloads[i + PAYLOADS_AHEAD], NEAR_BYTES);
         if (payloads[i].size > 0)
             error = change_add(change, payloads[i], &scratch);
+    }
     arena_done(&scratch);
     if (error != PAWL_OK && error != PAWL_E_NO_MEMORY)
         return diag_fail(diag, PAWL_E_CORRUPT, "a committed entry cannot be read");

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "node/store/near.h"
 #include "node/store/rows_sum.h"
 
 enum {
@@ -297,13 +298,21 @@ static enum pawl_error flush_write(struct flush *flush, const struct row_write *
     return is_past_end ? PAWL_OK : flush_delete(flush, &place, diag);
 }
 
+enum { WRITES_AHEAD = 4, NEAR_BYTES = 256 };
+
+/* The writes are in order; their bytes stand where their entries are. */
 static enum pawl_error flush_writes(struct flush *flush, const struct rows_mark *mark,
                                     const struct row_write *writes, size_t write_count,
                                     struct pawl_diag *diag)
 {
     TRY(state_read(flush->store, flush->txn, flush->partition, &flush->state, diag));
-    for (size_t i = 0; i < write_count; i++)
+    for (size_t i = 0; i < write_count; i++) {
+        if (i + WRITES_AHEAD < write_count) {
+            bytes_near(writes[i + WRITES_AHEAD].key, NEAR_BYTES);
+            bytes_near(writes[i + WRITES_AHEAD].value, NEAR_BYTES);
+        }
         TRY(flush_write(flush, &writes[i], diag));
+    }
     flush->state.mark = *mark;
     int code = state_write(flush->store, flush->txn, flush->partition, &flush->state);
     return code == 0 ? PAWL_OK : fail(flush->store, code, "writing a mark", diag);
