@@ -187,7 +187,7 @@ enum pawl_error memory_write(struct memory *memory, uint64_t index, const struct
                              size_t write_count)
 {
     assert(index > memory->committed);
-    assert(memory->dirty.count == 0 || index >= memory_dirty_last(memory)->index);
+    assert(index >= memory_dirty_last(memory));
     for (size_t i = 0; i < write_count; i++)
         if (!write_is_sound(&writes[i]))
             return PAWL_E_INVALID;
@@ -205,7 +205,7 @@ void memory_commit(struct memory *memory, uint64_t index)
     memory->committed = index;
 }
 
-/* How many dirty versions up to index there are. */
+/* How many of the dirty rows were written up to index. */
 static size_t dirty_count_to(const struct memory *memory, uint64_t index)
 {
     size_t low = 0, high = memory->dirty.count;
@@ -219,24 +219,18 @@ static size_t dirty_count_to(const struct memory *memory, uint64_t index)
     return low;
 }
 
-/* About as many of the newest versions as there is room for as clean copies. */
+/* About as many of the newest writes as there is room for what is left of them as clean copies. */
 static size_t keep_count(const struct memory *memory)
 {
-    const size_t version_bytes = memory->dirty_bytes / memory->dirty.count + 1;
-    return memory->options.clean_bytes_max / version_bytes;
+    const size_t write_bytes = memory->dirty_bytes / memory->dirty.count + 1;
+    return memory->options.clean_bytes_max / write_bytes;
 }
 
-/* The version is in the store, and it is the row's newest there. A deleted row is a copy worth
- * keeping only where nothing else could tell that it is absent and it is often asked for. */
-static void version_became_clean(struct memory *memory, struct memory_version *version,
-                                 bool is_kept)
+/* The row's newest version is in the store. A deleted row is a copy worth keeping only where
+ * nothing else could tell that it is absent and it is often asked for. */
+static void row_became_clean(struct memory *memory, struct memory_row *row, bool is_kept)
 {
-    struct memory_row *row = version->row;
-    while (version->older != NULL)
-        memory_version_remove(memory, version->older);
-    if (version->newer != NULL)
-        return;
-    const bool is_told = version->is_deleted &&
+    const bool is_told = row->newest->is_deleted &&
                          (!is_in_order((enum row_table)row->table) ||
                           ranges_find(&memory->ranges[row->table], memory_row_key(row)) != NULL);
     if (is_told || !(is_kept || row->was_read))
@@ -254,12 +248,10 @@ void memory_flushed(struct memory *memory, uint64_t index)
     const size_t count = dirty_count_to(memory, index);
     const size_t kept = count > 0 ? keep_count(memory) : 0;
     for (size_t left = count; left > 0; left--) {
-        struct memory_version *version = memory_dirty_at(memory, 0);
-        memory_dirty_prefetch(memory, 0);
-        memory_dirty_take_first(memory);
-        bool is_superseded = version->newer != NULL && version->newer->index <= index;
-        if (!is_superseded)
-            version_became_clean(memory, version, left <= kept);
+        const struct dirty_row written = memory_dirty_take(memory);
+        memory_versions_cut(memory, written.row, index);
+        if (written.row->newest->index == written.index)
+            row_became_clean(memory, written.row, left <= kept);
     }
     evict(memory, memory->use_count);
 }
@@ -271,7 +263,7 @@ static bool load_one(struct memory *memory, enum row_table table, struct bytes k
                      struct bytes value)
 {
     struct memory_row *row = memory_row_find(memory, table, key);
-    bool is_known = row != NULL && row->oldest->index <= memory->flushed;
+    bool is_known = row != NULL && row->oldest->index <= memory->committed;
     if (is_known || ranges_find(&memory->ranges[table], key) != NULL) {
         if (row != NULL && row->is_clean)
             memory_row_touch(memory, row);

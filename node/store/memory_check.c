@@ -75,15 +75,26 @@ static void used_check(const struct memory *memory, const struct totals *totals)
     assert(count == totals->used_count);
 }
 
+static bool has_version(const struct memory_row *row, uint64_t index)
+{
+    const struct memory_version *at = row->newest;
+    while (at != NULL && at->index > index)
+        at = at->older;
+    return at != NULL && at->index == index;
+}
+
 static void dirty_check(const struct memory *memory, const struct totals *totals)
 {
     uint64_t before = memory->flushed + 1;
+    size_t count = 0;
     for (size_t i = 0; i < memory->dirty.count; i++) {
-        const struct memory_version *at = memory_dirty_at(memory, i);
+        const struct dirty_row *at = memory_dirty_at(memory, i);
         assert(at->index >= before);
+        assert(!at->row->is_clean);
         before = at->index;
+        count += has_version(at->row, at->index);
     }
-    assert(memory->dirty.count == totals->dirty_count);
+    assert(count == totals->dirty_count);
 }
 
 static void tables_check(const struct memory *memory, const struct totals *totals)

@@ -222,7 +222,7 @@ static bool dirty_reserve(struct dirty_queue *dirty)
     if (dirty->count < dirty->capacity)
         return true;
     size_t capacity = dirty->capacity == 0 ? 256 : 2 * dirty->capacity;
-    struct memory_version **slots = malloc(capacity * sizeof *slots);
+    struct dirty_row *slots = malloc(capacity * sizeof *slots);
     if (slots == NULL)
         return false;
     for (size_t i = 0; i < dirty->count; i++)
@@ -232,29 +232,32 @@ static bool dirty_reserve(struct dirty_queue *dirty)
     return true;
 }
 
-static void dirty_append(struct memory *memory, struct memory_version *version)
+static void dirty_append(struct memory *memory, struct memory_row *row, uint64_t index)
 {
     struct dirty_queue *dirty = &memory->dirty;
-    dirty->slots[(dirty->first + dirty->count) & (dirty->capacity - 1)] = version;
+    dirty->slots[(dirty->first + dirty->count) & (dirty->capacity - 1)] =
+        (struct dirty_row){.row = row, .index = index};
     dirty->count++;
 }
 
-/* The versions of one entry stand together at the end. */
-static void dirty_exchange(struct memory *memory, const struct memory_version *old,
-                           struct memory_version *version)
+/* On a walk over the dirty rows, bring near what comes next: they are scattered over memory. */
+static void dirty_near(const struct memory *memory)
 {
-    struct dirty_queue *dirty = &memory->dirty;
-    size_t at = dirty->first + dirty->count - 1;
-    while (dirty->slots[at & (dirty->capacity - 1)] != old)
-        at--;
-    dirty->slots[at & (dirty->capacity - 1)] = version;
+    enum { ROW_AHEAD = 12, VERSION_AHEAD = 6 };
+    if (ROW_AHEAD < memory->dirty.count)
+        __builtin_prefetch(&memory_dirty_at(memory, ROW_AHEAD)->row->newest);
+    if (VERSION_AHEAD < memory->dirty.count)
+        __builtin_prefetch(memory_dirty_at(memory, VERSION_AHEAD)->row->newest);
 }
 
-void memory_dirty_take_first(struct memory *memory)
+struct dirty_row memory_dirty_take(struct memory *memory)
 {
     assert(memory->dirty.count > 0);
+    const struct dirty_row first = *memory_dirty_at(memory, 0);
+    dirty_near(memory);
     memory->dirty.first = (memory->dirty.first + 1) & (memory->dirty.capacity - 1);
     memory->dirty.count--;
+    return first;
 }
 
 static void version_put_on_top(struct memory_row *row, struct memory_version *version)
@@ -272,18 +275,17 @@ bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t
 {
     if (!dirty_reserve(&memory->dirty))
         return false;
+    memory_versions_cut(memory, row, memory->committed);
     struct memory_version *version = version_new(memory, row, is_deleted, value);
     if (version == NULL)
         return false;
     version->index = index;
     struct memory_version *top = row->newest;
     version_put_on_top(row, version);
-    if (top != NULL && top->index == index) {
-        dirty_exchange(memory, top, version);
+    if (top != NULL && top->index == index)
         memory_version_remove(memory, top);
-    } else {
-        dirty_append(memory, version);
-    }
+    else
+        dirty_append(memory, row, index);
     memory_row_settle(memory, row);
     return true;
 }
@@ -317,4 +319,13 @@ void memory_version_remove(struct memory *memory, struct memory_version *version
         row->oldest = version->newer;
     memory->version_count--;
     version_unplace(memory, version);
+}
+
+void memory_versions_cut(struct memory *memory, struct memory_row *row, uint64_t index)
+{
+    struct memory_version *version = row->newest;
+    while (version != NULL && version->index > index)
+        version = version->older;
+    while (version != NULL && version->older != NULL)
+        memory_version_remove(memory, version->older);
 }

@@ -2,11 +2,14 @@
  *
  * 1. A row has at least one version, newest first. At most one of them, the oldest, is clean
  *    (index <= flushed).
- * 2. A row whose newest version is clean stands in the list of use; every version that is not
- *    clean stands in the queue of dirty versions, ascending by index.
+ * 2. A row whose newest version is clean stands in the list of use; for every version that is not
+ *    clean its row stands in the queue of dirty rows, ascending by the versions' indexes.
  * 3. A row comes with a nest, the place of its first version: most rows never have more than one
  *    at a time.
- * 4. Only tables that are in order have rows in a tree. One that is outside it (is_listed false) is
+ * 4. A version that is older than a committed one of its row is read by nobody. It goes with the
+ *    next version at the latest, whose memory it so often gives: what changes with every step takes
+ *    little of it, and stays near.
+ * 5. Only tables that are in order have rows in a tree. One that is outside it (is_listed false) is
  *    deleted at every level that can be read, so scans lose nothing; they take rows deleted for
  *    good out of the tree as they meet them.
  *
@@ -52,10 +55,13 @@ struct memory_row {
     uint8_t key[]; /* then the nest */
 };
 
-/* The versions of window and head, ascending by index: pushed at the end, flushed from the front.
- */
+/* Who wrote rows of window and head, ascending by index: pushed at the end, flushed from the front.
+ * The version itself may have gone, its row is there until the last that stands here. */
 struct dirty_queue {
-    struct memory_version **slots;
+    struct dirty_row {
+        struct memory_row *row;
+        uint64_t index; /* of the version */
+    } * slots;
     size_t capacity; /* a power of two, or 0 */
     size_t first, count;
 };
@@ -118,38 +124,31 @@ void memory_row_touch(struct memory *memory, struct memory_row *row);
 /* Set is_clean by the newest version, and stand in the list of use or not. */
 void memory_row_settle(struct memory *memory, struct memory_row *row);
 
-/* The i-th of the dirty versions; i below their count. */
-static inline struct memory_version *memory_dirty_at(const struct memory *memory, size_t i)
+/* The i-th of the dirty rows; i below their count. */
+static inline struct dirty_row *memory_dirty_at(const struct memory *memory, size_t i)
 {
-    return memory->dirty.slots[(memory->dirty.first + i) & (memory->dirty.capacity - 1)];
+    return &memory->dirty.slots[(memory->dirty.first + i) & (memory->dirty.capacity - 1)];
 }
 
-/* On a walk over the dirty versions, bring near what comes next: they are scattered over memory. */
-static inline void memory_dirty_prefetch(const struct memory *memory, size_t i)
+/* The newest of their indexes; 0: none. */
+static inline uint64_t memory_dirty_last(const struct memory *memory)
 {
-    enum { VERSION_AHEAD = 12, ROW_AHEAD = 6 };
-    if (i + VERSION_AHEAD < memory->dirty.count)
-        __builtin_prefetch(memory_dirty_at(memory, i + VERSION_AHEAD));
-    if (i + ROW_AHEAD < memory->dirty.count)
-        __builtin_prefetch(memory_dirty_at(memory, i + ROW_AHEAD)->row);
-}
-
-/* The newest of them; NULL: none. */
-static inline struct memory_version *memory_dirty_last(const struct memory *memory)
-{
-    return memory->dirty.count == 0 ? NULL : memory_dirty_at(memory, memory->dirty.count - 1);
+    return memory->dirty.count == 0 ? 0 : memory_dirty_at(memory, memory->dirty.count - 1)->index;
 }
 
 /* A new version at the top (dirty), or at the bottom (a clean copy). The one at the top takes the
- * place of the top version when that is of the same index. False: no memory. */
+ * place of the top version when that is of the same index, and of those that nobody reads any more.
+ * False: no memory. */
 bool memory_version_push(struct memory *memory, struct memory_row *row, uint64_t index,
                          bool is_deleted, struct bytes value);
 bool memory_version_put_under(struct memory *memory, struct memory_row *row, bool is_deleted,
                               struct bytes value);
-/* Remove one version, which must not be dirty; the row may be left without any. */
+/* Remove one version; the row may be left without any. */
 void memory_version_remove(struct memory *memory, struct memory_version *version);
-/* Take the oldest dirty version out of the queue. */
-void memory_dirty_take_first(struct memory *memory);
+/* Remove what is older than the newest version up to index. */
+void memory_versions_cut(struct memory *memory, struct memory_row *row, uint64_t index);
+/* Take the oldest out of the queue of dirty rows. */
+struct dirty_row memory_dirty_take(struct memory *memory);
 /* Give the memory of a row with all its versions back, nothing else. */
 void memory_row_release(struct memory *memory, struct memory_row *row);
 
