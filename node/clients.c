@@ -5,14 +5,24 @@
 
 #include "node/partition.h"
 
+size_t clients_encode(const struct schema *schema, const void *message, struct buffer *out)
+{
+    const size_t before = out->size;
+    codec_encode(schema, message, out);
+    if (out->is_failed) {
+        out->is_failed = false;
+        out->size = before;
+    }
+    return out->size - before;
+}
+
 void clients_send(struct replica *replica, uint64_t connection, uint8_t type,
                   const struct schema *schema, const void *message)
 {
     if (connection == 0)
         return;
     buffer_reset(&replica->frame);
-    codec_encode(schema, message, &replica->frame);
-    if (!replica->frame.is_failed)
+    if (clients_encode(schema, message, &replica->frame) > 0)
         (void)replica->options.links.client_send(replica->options.links.self, connection, type,
                                                  buffer_bytes(&replica->frame));
 }
@@ -22,8 +32,8 @@ struct connection *clients_find(const struct replica *replica, uint64_t number)
     return id_map_get(&replica->connection_map, id_of_number(number));
 }
 
-void clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
-                             struct bytes answer, uint64_t index, struct buffer *out)
+static size_t encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
+                              struct bytes answer, uint64_t index, struct buffer *out)
 {
     if (error != PAWL_OK && detail.size == 0)
         detail = bytes_string(pawl_error_text(error));
@@ -33,12 +43,18 @@ void clients_encode_response(struct origin origin, enum pawl_error error, struct
                                               error == PAWL_OK ? (struct bytes){NULL, 0} : detail,
                                           .answer = answer,
                                           .index = index};
-    const size_t before = out->size;
-    codec_encode(&schema_response, &response, out);
-    if (out->is_failed) { /* no receiver would take it: nothing is sent */
-        out->is_failed = false;
-        out->size = before;
-    }
+    return clients_encode(&schema_response, &response, out);
+}
+
+size_t clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
+                               struct bytes answer, uint64_t index, enum pawl_error otherwise,
+                               struct buffer *out)
+{
+    const struct bytes none = {NULL, 0};
+    const size_t bytes = encode_response(origin, error, detail, answer, index, out);
+    return bytes > 0 ? bytes
+                     : encode_response(origin, error != PAWL_OK ? error : otherwise, none, none,
+                                       index, out);
 }
 
 void clients_respond_with(struct replica *replica, struct origin origin, struct bytes frame)
@@ -47,7 +63,7 @@ void clients_respond_with(struct replica *replica, struct origin origin, struct 
     if (connection == NULL)
         return; /* the client is gone */
     connection->unanswered--;
-    if (frame.size > 0)
+    if (frame.size > 0) /* else there was no memory for it */
         (void)replica->options.links.client_send(replica->options.links.self, origin.connection,
                                                  FRAME_RESPONSE, frame);
 }
@@ -58,7 +74,8 @@ void clients_respond(struct replica *replica, struct origin origin, enum pawl_er
     if (origin.connection == 0)
         return; /* an internal command */
     buffer_reset(&replica->frame);
-    clients_encode_response(origin, error, detail, answer, index, &replica->frame);
+    (void)clients_encode_response(origin, error, detail, answer, index, PAWL_E_LIMIT,
+                                  &replica->frame);
     clients_respond_with(replica, origin, buffer_bytes(&replica->frame));
 }
 

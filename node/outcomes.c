@@ -41,34 +41,22 @@ static void outcome_free(struct partition *partition, struct outcome *outcome)
     partition->free_outcome_count++;
 }
 
-/* Of the frame that was appended to what had `before` bytes. One that no receiver would take is
- * taken back: 0. */
-static size_t frame_bytes(struct buffer *frames, size_t before)
-{
-    if (frames->is_failed) {
-        frames->is_failed = false;
-        frames->size = before;
-    }
-    return frames->size - before;
-}
-
 static void encode_response(struct outcome *outcome, const struct decision *decision)
 {
     const struct bytes detail = decision->rejection == PAWL_OK ? (struct bytes){NULL, 0}
                                                                : bytes_string(decision->diag.text);
-    clients_encode_response(outcome->origin, decision->rejection, detail, decision->answer,
-                            outcome->index, &outcome->frames);
-    outcome->response_bytes = outcome->frames.size;
+    outcome->response_bytes =
+        clients_encode_response(outcome->origin, decision->rejection, detail, decision->answer,
+                                outcome->index, PAWL_E_UNKNOWN_OUTCOME, &outcome->frames);
 }
 
 static void encode_handout(const struct partition *partition, struct outcome *outcome,
                            const struct decision_handout *handout)
 {
     struct outgoing *outgoing = &outcome->handouts[outcome->handout_count++];
-    const size_t before = outcome->frames.size;
     outgoing->session = handout->session;
-    sessions_encode_handout(partition, handout, &outcome->frames, &outgoing->attachment);
-    outgoing->bytes = frame_bytes(&outcome->frames, before);
+    outgoing->bytes =
+        sessions_encode_handout(partition, handout, &outcome->frames, &outgoing->attachment);
 }
 
 struct outcome *outcome_new(struct partition *partition, struct origin origin,

@@ -282,10 +282,11 @@ bool sessions_is_newest(const struct partition *partition, struct id128 session,
 /* A frame of a session's newest attachment: its lease begins anew. False: it is none. */
 bool sessions_hear(struct partition *partition, const struct connection *connection, uint64_t term,
                    uint64_t attachment);
-/* Append the frame of a hand-out to out, as it is for its session's attachment of now. */
-void sessions_encode_handout(const struct partition *partition,
-                             const struct decision_handout *handout, struct buffer *out,
-                             uint64_t *attachment_out);
+/* Append the frame of a hand-out to out, as it is for its session's attachment of now; its bytes,
+ * or 0 when no receiver would take it. */
+size_t sessions_encode_handout(const struct partition *partition,
+                               const struct decision_handout *handout, struct buffer *out,
+                               uint64_t *attachment_out);
 /* Send that frame, if the session is attached. */
 void sessions_hand_out(struct partition *partition, struct id128 session, uint64_t attachment,
                        struct bytes frame);
@@ -324,13 +325,18 @@ struct connection *clients_find(const struct replica *replica, uint64_t number);
 void clients_frame(struct replica *replica, uint64_t connection, uint8_t type, struct bytes body);
 void clients_closed(struct replica *replica, uint64_t connection);
 void clients_announce(struct replica *replica); /* who leads, to everybody */
+/* Of what changed nothing: an answer that no receiver would take becomes PAWL_E_LIMIT. */
 void clients_respond(struct replica *replica, struct origin origin, enum pawl_error error,
                      struct bytes detail, struct bytes answer, uint64_t index);
-/* In two parts: the frame of the response, appended to out (nothing when no receiver would take
- * it), and its leaving. */
-void clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
-                             struct bytes answer, uint64_t index, struct buffer *out);
+/* In two parts: the frame of the response, appended to out (its bytes are returned), and its
+ * leaving. In the place of one that no receiver would take there is only its error, or otherwise.
+ */
+size_t clients_encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
+                               struct bytes answer, uint64_t index, enum pawl_error otherwise,
+                               struct buffer *out);
 void clients_respond_with(struct replica *replica, struct origin origin, struct bytes frame);
+/* Append a frame's body to out; its bytes. 0: no receiver would take it, out is as it was. */
+size_t clients_encode(const struct schema *schema, const void *message, struct buffer *out);
 void clients_send(struct replica *replica, uint64_t connection, uint8_t type,
                   const struct schema *schema, const void *message);
 void clients_done(struct replica *replica);

@@ -97,15 +97,15 @@ static void session_free(struct partition *partition, struct session *session)
 
 /* ---- sending steps ---- */
 
-static void encode_handout(const struct partition *partition, uint64_t attachment,
-                           const struct msg_handout *handout, struct buffer *out)
+static size_t encode_handout(const struct partition *partition, uint64_t attachment,
+                             const struct msg_handout *handout, struct buffer *out)
 {
     struct msg_handout copy = *handout;
     const struct msg_handouts message = {.partition = partition->number,
                                          .term = partition->term,
                                          .attachment = attachment,
                                          .handouts = {.elements = &copy, .count = 1}};
-    codec_encode(&schema_handouts, &message, out);
+    return clients_encode(&schema_handouts, &message, out);
 }
 
 static void send_handout(struct partition *partition, const struct session *session,
@@ -114,19 +114,18 @@ static void send_handout(struct partition *partition, const struct session *sess
     const struct links_port *links = &partition->replica->options.links;
     struct buffer *frame = &partition->replica->frame;
     buffer_reset(frame);
-    encode_handout(partition, session->attachment, handout, frame);
-    if (!frame->is_failed)
+    if (encode_handout(partition, session->attachment, handout, frame) > 0)
         (void)links->client_send(links->self, session->connection, FRAME_HANDOUTS,
                                  buffer_bytes(frame));
 }
 
-void sessions_encode_handout(const struct partition *partition,
-                             const struct decision_handout *handout, struct buffer *out,
-                             uint64_t *attachment_out)
+size_t sessions_encode_handout(const struct partition *partition,
+                               const struct decision_handout *handout, struct buffer *out,
+                               uint64_t *attachment_out)
 {
     const struct session *session = session_find(partition, handout->session);
     *attachment_out = session != NULL ? session->attachment : 0;
-    encode_handout(partition, *attachment_out, &handout->handout, out);
+    return encode_handout(partition, *attachment_out, &handout->handout, out);
 }
 
 /* It has attached anew since the frame was encoded. */
@@ -154,14 +153,35 @@ void sessions_hand_out(struct partition *partition, struct id128 id, uint64_t at
 
 /* ---- attaching ---- */
 
-static bool holds(const struct msg_attach *attach, const struct msg_fence *fence)
+static int fence_order(const void *a, const void *b)
 {
-    const struct msg_fence *held = attach->held.elements;
-    for (size_t i = 0; i < attach->held.count; i++)
-        if (held[i].term == fence->term && held[i].index == fence->index &&
-            held[i].ordinal == fence->ordinal)
-            return true;
-    return false;
+    const struct msg_fence *x = a, *y = b;
+    if (x->term != y->term)
+        return x->term < y->term ? -1 : 1;
+    if (x->index != y->index)
+        return x->index < y->index ? -1 : 1;
+    return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* What an attach says that the session holds, in order. False: no memory. */
+static bool held_sorted(const struct msg_attach *attach, struct arena *arena,
+                        struct msg_fence **held_out)
+{
+    const size_t count = attach->held.count;
+    struct msg_fence *held = arena_array(arena, count, sizeof *held);
+    *held_out = held;
+    if (count == 0)
+        return true;
+    if (held == NULL)
+        return false;
+    memcpy(held, attach->held.elements, count * sizeof *held);
+    qsort(held, count, sizeof *held, fence_order);
+    return true;
+}
+
+static bool holds(const struct msg_fence *held, size_t count, const struct msg_fence *fence)
+{
+    return count > 0 && bsearch(fence, held, count, sizeof *held, fence_order) != NULL;
 }
 
 static void add_resend(struct partition *partition, const struct session *session,
@@ -193,12 +213,13 @@ static bool find_missing(struct partition *partition, const struct session *sess
     const size_t row_max = SESSION_CREDIT_MAX;
     arena_reset(arena);
     struct row *rows = arena_array(arena, row_max, sizeof *rows);
+    struct msg_fence *held;
     const struct bytes begin = handout_key_prefix(&session->id);
     struct id128 after = session->id;
     size_t count = 0;
     for (int i = 15; i >= 0 && ++after.byte[i] == 0; i--)
         continue;
-    if (rows == NULL)
+    if (rows == NULL || !held_sorted(attach, arena, &held))
         return false;
     enum pawl_error error =
         view.scan(view.self, TABLE_HANDOUT, begin, id128_bytes(&after), row_max, rows, &count);
@@ -210,7 +231,7 @@ static bool find_missing(struct partition *partition, const struct session *sess
         struct id128 id;
         struct msg_fence fence;
         if (handout_key_parse(rows[i].key, &id, &fence) && fence.index <= index &&
-            !holds(attach, &fence))
+            !holds(held, attach->held.count, &fence))
             add_resend(partition, session, &fence);
     }
     return true;

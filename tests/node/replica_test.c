@@ -3,9 +3,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "node/partition.h"
 #include "tests/node/single.h"
 #include "workflow/state.h"
 
@@ -178,6 +180,127 @@ static void test_result_of_an_open_run_is_forgotten_with_its_connection(void **s
         assert_false(single->answers[10 + i].is_here);
 }
 
+static void test_session_that_attaches_again_gets_just_what_it_does_not_hold(void **state)
+{
+    enum { STEPS = 40 };
+    struct single *single = *state;
+    struct msg_fence held[STEPS / 2];
+    single_attach(single, 1, 1, 1);
+    single_attach_holder(single, 2, 2, 1, "a.work", STEPS, NULL, 0);
+    for (uint8_t i = 0; i < STEPS; i++)
+        start(single, 1, 1, i, (uint8_t)(11 + i));
+    assert_int_equal(single->handouts.count, STEPS);
+    for (size_t i = 0; i < STEPS / 2; i++) /* every other one, in no order */
+        held[i] = single->handouts.fences[2 * (i * 7 % (STEPS / 2))];
+    struct single_handouts before = single->handouts;
+    single->handouts.count = 0;
+    single_attach_holder(single, 3, 2, 2, "a.work", STEPS, held, STEPS / 2);
+    assert_int_equal(single->handouts.count, STEPS / 2);
+    for (size_t i = 0; i < STEPS / 2; i++)
+        assert_memory_equal(&single->handouts.fences[i], &before.fences[2 * i + 1],
+                            sizeof(struct msg_fence));
+}
+
+static void ask_list(struct single *single, uint64_t correlation)
+{
+    const struct msg_list list = {.limit = 10};
+    single_request(single, 1, 1, correlation, 0, REQUEST_LIST, &schema_list, &list);
+}
+
+static void test_queries_beyond_four_wait_until_one_is_back(void **state)
+{
+    enum { QUERIES = 11 };
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    single->holds_queries = true;
+    for (uint64_t i = 0; i < QUERIES; i++) {
+        ask_list(single, 10 + i);
+        assert_int_equal(single_held(single, JOB_QUERY), i < 4 ? i + 1 : 4);
+    }
+    single->holds_queries = false;
+    single_settle(single);
+    for (uint64_t i = 0; i < QUERIES; i++) {
+        assert_int_equal(single->answers[10 + i].count, 1);
+        assert_int_equal(single->answers[10 + i].error, PAWL_OK);
+    }
+}
+
+static void start_large(struct single *single, uint64_t correlation, uint8_t request)
+{
+    enum { TEXT_BYTES = 200000, HEAD_BYTES = 5 };
+    uint8_t *value = calloc(1, HEAD_BYTES + TEXT_BYTES);
+    assert_non_null(value);
+    memset(value, 'x', HEAD_BYTES + TEXT_BYTES);
+    value[0] = 0xdb; /* a string of 32 bits of size */
+    be32_put(value + 1, TEXT_BYTES);
+    const struct msg_start message = {.definition = BYTES_LITERAL("one"),
+                                      .input = bytes_of(value, HEAD_BYTES + TEXT_BYTES)};
+    single_request(single, 1, 1, correlation, request, REQUEST_START, &schema_start, &message);
+    free(value);
+}
+
+static void test_query_reads_the_window_it_was_given_however_much_is_flushed_since(void **state)
+{
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    single->holds_flushes = true;
+    start(single, 1, 1, 1, 11);
+    const uint64_t index = replica_status(single->replica).last_index;
+    single->holds_queries = true;
+    ask_list(single, 2);
+    assert_int_equal(single_held(single, JOB_QUERY), 1);
+    single->holds_flushes = false;
+    for (uint8_t i = 0; i < 20; i++)
+        start_large(single, 3, (uint8_t)(12 + i));
+    assert_true(replica_status(single->replica).flushed_index > index);
+    assert_true(replica_entry_payload(single->replica, index).size > 0);
+
+    single->holds_queries = false;
+    single_settle(single);
+    assert_int_equal(single->answers[2].error, PAWL_OK);
+    start_large(single, 3, 99);
+    assert_int_equal(replica_entry_payload(single->replica, index).size, 0);
+}
+
+/* More than any message may be. */
+static struct bytes too_large(void)
+{
+    static uint8_t bytes[FRAME_BYTES_MAX + 1];
+    return bytes_of(bytes, sizeof bytes);
+}
+
+static void test_response_that_no_receiver_would_take_says_only_its_error(void **state)
+{
+    static const struct {
+        enum pawl_error error, otherwise, answered;
+    } rows[] = {
+        {PAWL_OK, PAWL_E_LIMIT, PAWL_E_LIMIT},
+        {PAWL_OK, PAWL_E_UNKNOWN_OUTCOME, PAWL_E_UNKNOWN_OUTCOME},
+        {PAWL_E_CONFLICT, PAWL_E_LIMIT, PAWL_E_CONFLICT},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arena arena = {0};
+        struct buffer out = {0};
+        struct msg_response response;
+        const struct origin origin = {.connection = 1, .correlation = 7};
+        buffer_append(&out, "before", 6);
+        const size_t bytes = clients_encode_response(origin, rows[i].error, too_large(),
+                                                     too_large(), 5, rows[i].otherwise, &out);
+        assert_int_equal(out.size, 6 + bytes);
+        assert_memory_equal(out.data, "before", 6);
+        assert_int_equal(
+            codec_decode(&schema_response, bytes_of(out.data + 6, bytes), &arena, &response, NULL),
+            PAWL_OK);
+        assert_int_equal(response.correlation, 7);
+        assert_int_equal(response.error, rows[i].answered);
+        assert_int_equal(response.answer.size, 0);
+        assert_true(response.detail.size > 0);
+        arena_done(&arena);
+        buffer_done(&out);
+    }
+}
+
 /* A timer that nothing can be made of, due at once, straight into the store. */
 static void plant_damaged_timer(struct single *single)
 {
@@ -280,6 +403,10 @@ int main(void)
         TEST(test_handout_leaves_under_the_attachment_of_when_it_is_committed),
         TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
         TEST(test_result_of_an_open_run_is_forgotten_with_its_connection),
+        TEST(test_session_that_attaches_again_gets_just_what_it_does_not_hold),
+        TEST(test_queries_beyond_four_wait_until_one_is_back),
+        TEST(test_query_reads_the_window_it_was_given_however_much_is_flushed_since),
+        TEST(test_response_that_no_receiver_would_take_says_only_its_error),
         TEST(test_clock_jump_of_the_cluster_is_an_event),
         TEST(test_clock_of_the_node_that_is_far_off_is_told),
         TEST(test_timer_that_cannot_be_decided_does_not_hold_up_the_others),

@@ -50,7 +50,10 @@ static bool client_send(void *self, uint64_t connection, uint8_t type, struct by
         codec_decode(&schema_handouts, body, &arena, &handouts, NULL) == PAWL_OK) {
         single->handouts.connection = connection;
         single->handouts.attachment = handouts.attachment;
-        single->handouts.count += (uint32_t)handouts.handouts.count;
+        const struct msg_handout *handout = handouts.handouts.elements;
+        for (size_t i = 0; i < handouts.handouts.count; i++, single->handouts.count++)
+            if (single->handouts.count < SINGLE_HANDOUTS_MAX)
+                single->handouts.fences[single->handouts.count] = handout[i].fence;
     }
     if (type == FRAME_RESPONSE &&
         codec_decode(&schema_response, body, &arena, &response, NULL) == PAWL_OK) {
@@ -108,13 +111,20 @@ static void turn(struct single *single, const struct replica_input *inputs, size
     replica_check(single->replica);
 }
 
+static bool holds(const struct single *single, const struct job *job)
+{
+    return (job->kind == JOB_LOAD && single->holds_loads) ||
+           (job->kind == JOB_LOG_APPEND && single->holds_appends) ||
+           (job->kind == JOB_FLUSH && single->holds_flushes) ||
+           (job->kind == JOB_QUERY && single->holds_queries);
+}
+
 /* Do one job; false: none is left but those that are held. */
 static bool work(struct single *single)
 {
     for (struct job **at = &single->jobs; *at != NULL; at = &(*at)->next) {
         struct job *job = *at;
-        if ((job->kind == JOB_LOAD && single->holds_loads) ||
-            (job->kind == JOB_LOG_APPEND && single->holds_appends))
+        if (holds(single, job))
             continue;
         *at = job->next;
         if (single->jobs_last_next == &job->next)
@@ -136,7 +146,8 @@ void single_settle(struct single *single)
         const struct replica_status status = replica_status(single->replica);
         if (status.flushed_index == status.last_index && status.is_active)
             return;
-        if ((single->holds_loads || single->holds_appends) && status.is_active)
+        if ((single->holds_loads || single->holds_appends || single->holds_flushes) &&
+            status.is_active)
             return;
         turn(single, NULL, 0);
     }
@@ -242,7 +253,7 @@ void single_close(struct single *single, uint64_t connection)
 }
 
 static void attach_with(struct single *single, uint64_t connection, uint8_t session,
-                        uint64_t attachment, struct list types)
+                        uint64_t attachment, struct list types, uint32_t credit, struct list held)
 {
     const struct msg_hello hello = {.version_min = PROTOCOL_VERSION,
                                     .version_max = PROTOCOL_VERSION,
@@ -251,7 +262,8 @@ static void attach_with(struct single *single, uint64_t connection, uint8_t sess
                                       .attachment = attachment,
                                       .session = id_of(session),
                                       .types = types,
-                                      .credit = types.count > 0};
+                                      .credit = credit,
+                                      .held = held};
     single_frame(single, connection, FRAME_HELLO, &schema_hello, &hello);
     single_frame(single, connection, FRAME_ATTACH, &schema_attach, &attach);
     single_settle(single);
@@ -259,14 +271,27 @@ static void attach_with(struct single *single, uint64_t connection, uint8_t sess
 
 void single_attach(struct single *single, uint64_t connection, uint8_t session, uint64_t attachment)
 {
-    attach_with(single, connection, session, attachment, (struct list){NULL, 0});
+    const struct list none = {NULL, 0};
+    attach_with(single, connection, session, attachment, none, 0, none);
+}
+
+void single_attach_holder(struct single *single, uint64_t connection, uint8_t session,
+                          uint64_t attachment, const char *type, uint32_t credit,
+                          const struct msg_fence *held, size_t held_count)
+{
+    struct bytes types = bytes_string(type);
+    struct msg_fence fences[SINGLE_HANDOUTS_MAX];
+    assert(held_count <= SINGLE_HANDOUTS_MAX);
+    for (size_t i = 0; i < held_count; i++)
+        fences[i] = held[i];
+    attach_with(single, connection, session, attachment, (struct list){&types, 1}, credit,
+                (struct list){fences, held_count});
 }
 
 void single_attach_worker(struct single *single, uint64_t connection, uint8_t session,
                           uint64_t attachment, const char *type)
 {
-    struct bytes types = bytes_string(type);
-    attach_with(single, connection, session, attachment, (struct list){&types, 1});
+    single_attach_holder(single, connection, session, attachment, type, 1, NULL, 0);
 }
 
 void single_request(struct single *single, uint64_t connection, uint64_t attachment,
@@ -295,4 +320,12 @@ void single_deploy(struct single *single, const char *text)
     single_request(single, CONNECTION, 1, CORRELATION, 200, REQUEST_DEPLOY, &schema_deploy,
                    &deploy);
     assert(single->answers[CORRELATION].is_here && single->answers[CORRELATION].error == PAWL_OK);
+}
+
+size_t single_held(const struct single *single, enum job_kind kind)
+{
+    size_t count = 0;
+    for (const struct job *job = single->jobs; job != NULL; job = job->next)
+        count += job->kind == kind;
+    return count;
 }

@@ -6,16 +6,17 @@
 #include "node/replica.h"
 #include "node/store/rows_map.h"
 
-enum { SINGLE_ANSWERS_MAX = 64 };
+enum { SINGLE_ANSWERS_MAX = 64, SINGLE_HANDOUTS_MAX = 64 };
 
 struct single {
     struct replica *replica;
     struct rows_map *rows;
     struct engine *engine;
     uint64_t now_us, wall_us;
-    uint64_t free_bytes; /* of its disk, as each flush says */
-    bool holds_loads;    /* loads stay undone */
-    bool holds_appends;  /* what the log is to write too */
+    uint64_t free_bytes;               /* of its disk, as each flush says */
+    bool holds_loads;                  /* loads stay undone */
+    bool holds_appends;                /* what the log is to write too */
+    bool holds_flushes, holds_queries; /* and these */
     uint64_t random;
     struct job *jobs, **jobs_last_next;
     struct single_answer {
@@ -26,6 +27,7 @@ struct single {
     struct single_handouts {
         uint64_t connection, attachment; /* of the last */
         uint32_t count;
+        struct msg_fence fences[SINGLE_HANDOUTS_MAX]; /* of the first */
     } handouts;
 };
 
@@ -46,12 +48,18 @@ void single_close(struct single *single, uint64_t connection);
 /* Hello and attach; connection 0 is nobody's. */
 void single_attach(struct single *single, uint64_t connection, uint8_t session,
                    uint64_t attachment);
-/* The same of a worker that takes one step of a type. */
+/* The same of a worker that takes `credit` steps of a type at once, and holds some already. */
+void single_attach_holder(struct single *single, uint64_t connection, uint8_t session,
+                          uint64_t attachment, const char *type, uint32_t credit,
+                          const struct msg_fence *held, size_t held_count);
+/* Of one that takes one step and holds none. */
 void single_attach_worker(struct single *single, uint64_t connection, uint8_t session,
                           uint64_t attachment, const char *type);
 void single_request(struct single *single, uint64_t connection, uint64_t attachment,
                     uint64_t correlation, uint8_t request, enum request_kind kind,
                     const struct schema *schema, const void *body);
 void single_deploy(struct single *single, const char *text);
+/* How many jobs of a kind are held. */
+size_t single_held(const struct single *single, enum job_kind kind);
 
 #endif
