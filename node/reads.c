@@ -191,11 +191,12 @@ static struct reading *take_query(struct partition *partition, uint64_t token)
 /* ---- answering ---- */
 
 /* The run that the query is about stands in the store as it stands in memory: its rows change only
- * together with its header, which was got or missed. Behind an id that was missed may be any run.
- */
+ * together with its header, which was got or missed. Behind an id that was missed, a workflow's or
+ * that of the request which serves as one, may be any run. */
 static bool is_run_settled(const struct partition *partition, const struct memory_reader *reader)
 {
     return reader->missing_count > 0 && reader->missing[0].table != TABLE_WORKFLOW &&
+           reader->missing[0].table != TABLE_REQUEST &&
            reader->newest_index <= partition->flushed_index;
 }
 

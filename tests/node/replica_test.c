@@ -22,7 +22,7 @@ static int begin(void **state)
     if (single == NULL)
         return -1;
     single_begin(single);
-    single_deploy(single, definition);
+    single_deploy(single, 1, definition);
     *state = single;
     return 0;
 }
@@ -301,6 +301,32 @@ static void test_response_that_no_receiver_would_take_says_only_its_error(void *
     }
 }
 
+/* What is missing in memory does not tell which run an id stands for, be it the workflow's or that
+ * of the request that started it: such a query reads what is committed, not what is stored. */
+static void test_result_of_a_run_that_has_ended_is_not_that_of_the_store_behind(void **state)
+{
+    static const char waits[] =
+        "document: { dsl: '1.0.3', namespace: default, name: waits, version: '1.0.0' }\n"
+        "do: [ { rest: { wait: PT1H } } ]\n";
+    const struct msg_start run = {.definition = BYTES_LITERAL("waits")};
+    struct single *single = *state;
+    single_deploy(single, 2, waits);
+    single_attach(single, 1, 1, 1);
+    single_request(single, 1, 1, 1, 11, REQUEST_START, &schema_start, &run);
+    single_restart(single);
+    single_attach(single, 1, 1, 1);
+    start(single, 1, 1, 2, 12); /* loads that nothing stands under a workflow's id */
+    single_settle(single);
+
+    single->holds_flushes = true;
+    single_sleep(single, (uint64_t)3601 * 1000 * 1000);
+    single_sleep(single, 1000000);
+    ask_result(single, 1, 3);
+    assert_true(single->answers[3].is_here);
+    assert_int_equal(single->answers[3].error, PAWL_OK);
+    single->holds_flushes = false;
+}
+
 /* A timer that nothing can be made of, due at once, straight into the store. */
 static void plant_damaged_timer(struct single *single)
 {
@@ -407,6 +433,7 @@ int main(void)
         TEST(test_queries_beyond_four_wait_until_one_is_back),
         TEST(test_query_reads_the_window_it_was_given_however_much_is_flushed_since),
         TEST(test_response_that_no_receiver_would_take_says_only_its_error),
+        TEST(test_result_of_a_run_that_has_ended_is_not_that_of_the_store_behind),
         TEST(test_clock_jump_of_the_cluster_is_an_event),
         TEST(test_clock_of_the_node_that_is_far_off_is_told),
         TEST(test_timer_that_cannot_be_decided_does_not_hold_up_the_others),

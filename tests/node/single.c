@@ -312,13 +312,14 @@ void single_request(struct single *single, uint64_t connection, uint64_t attachm
     single_settle(single);
 }
 
-void single_deploy(struct single *single, const char *text)
+void single_deploy(struct single *single, uint8_t number, const char *text)
 {
-    enum { CONNECTION = 999, SESSION = 99, CORRELATION = SINGLE_ANSWERS_MAX - 1 };
+    enum { SESSION = 99, CORRELATION = SINGLE_ANSWERS_MAX - 1 };
+    const uint64_t connection = 1000 + number;
     const struct msg_deploy deploy = {.source = bytes_string(text)};
-    single_attach(single, CONNECTION, SESSION, 1);
-    single_request(single, CONNECTION, 1, CORRELATION, 200, REQUEST_DEPLOY, &schema_deploy,
-                   &deploy);
+    single_attach(single, connection, SESSION, number);
+    single_request(single, connection, number, CORRELATION, (uint8_t)(200 + number), REQUEST_DEPLOY,
+                   &schema_deploy, &deploy);
     assert(single->answers[CORRELATION].is_here && single->answers[CORRELATION].error == PAWL_OK);
 }
 

@@ -58,7 +58,8 @@ void single_attach_worker(struct single *single, uint64_t connection, uint8_t se
 void single_request(struct single *single, uint64_t connection, uint64_t attachment,
                     uint64_t correlation, uint8_t request, enum request_kind kind,
                     const struct schema *schema, const void *body);
-void single_deploy(struct single *single, const char *text);
+/* Each with a number of its own, the later the larger. */
+void single_deploy(struct single *single, uint8_t number, const char *text);
 /* How many jobs of a kind are held. */
 size_t single_held(const struct single *single, enum job_kind kind);
 
