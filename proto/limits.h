@@ -8,22 +8,25 @@
 #define ARENA_KEPT_BYTES_MAX  ((size_t)1 << 20) /* the largest chunk that a reset keeps */
 
 /* Values, texts and messages */
-#define VALUE_BYTES_MAX    ((size_t)1 << 20) /* one payload: input, output, context */
-#define VALUE_DEPTH_MAX    64
-#define VALUE_STACK_MAX    256 /* the deepest value any reader takes, whatever limit it is given */
-#define VALUE_NODES_MAX    65536             /* scalars, arrays and maps in one payload */
-#define TEXT_BYTES_MAX     ((size_t)1 << 20) /* one JSON or YAML document */
-#define NAME_BYTES_MAX     128               /* workflow ids, step types, node names */
-#define FRAME_BYTES_MAX    ((size_t)8 << 20) /* one frame, its header included */
-#define MESSAGE_DEPTH_MAX  16
-#define APPEND_ENTRIES_MAX 4096 /* log entries in one message between nodes */
+#define VALUE_BYTES_MAX      ((size_t)1 << 20) /* one payload: input, output, context */
+#define VALUE_DEPTH_MAX      64
+#define VALUE_STACK_MAX      256 /* the deepest value any reader takes, whatever limit it is given */
+#define VALUE_NODES_MAX      65536             /* scalars, arrays and maps in one payload */
+#define FAULT_TEXT_BYTES_MAX 8192              /* one text of an error */
+#define TEXT_BYTES_MAX       ((size_t)1 << 20) /* one JSON or YAML document */
+#define NAME_BYTES_MAX       128               /* workflow ids, step types, node names */
+#define FRAME_BYTES_MAX      ((size_t)8 << 20) /* one frame, its header included */
+#define MESSAGE_DEPTH_MAX    16
+#define APPEND_ENTRIES_MAX   4096 /* log entries in one message between nodes */
 
 /* Definitions */
-#define DEFINITION_BYTES_MAX   ((size_t)256 << 10)
-#define DEFINITION_TASKS_MAX   1024
-#define TASK_DEPTH_MAX         32
-#define DEFINITIONS_CACHED_MAX 256  /* compiled ones that an engine keeps */
-#define UNDOS_PENDING_MAX      1024 /* compensations that one run keeps ready */
+#define DEFINITION_BYTES_MAX         ((size_t)256 << 10)
+#define DEFINITION_TASKS_MAX         1024
+#define FUNCTION_ARGUMENTS_MAX       256 /* of a function under use.functions, for each of its calls */
+#define TASK_DEPTH_MAX               32
+#define DEFINITIONS_CACHED_MAX       256                /* compiled ones that an engine keeps */
+#define DEFINITIONS_CACHED_BYTES_MAX ((size_t)64 << 20) /* of them together, the newest aside */
+#define UNDOS_PENDING_MAX            1024               /* compensations that one run keeps ready */
 
 /* Expressions: counts, so that they mean the same on every machine */
 #define EXPRESSION_BYTES_MAX  ((size_t)16 << 10)
@@ -34,6 +37,7 @@
 
 /* Engine */
 #define DECIDE_FUEL         100000 /* a decide that has spent this stops at the next task boundary */
+#define MOVE_FUEL           240000 /* of all expressions with which a task begins, or ends */
 #define INSTANCE_BYTES_MAX  ((size_t)8 << 20)
 #define DECISION_WRITES_MAX 4096
 #define DECISION_BYTES_MAX  ((size_t)4 << 20)

@@ -15,8 +15,14 @@ struct engine {
     struct buffer scratch;
     struct cached *cached;
     size_t cached_count, cached_capacity;
+    size_t cached_bytes;
     uint64_t uses;
 };
+
+static size_t bytes_of_cached(const struct cached *cached)
+{
+    return cached->row_bytes + cached->definition->arena.used;
+}
 
 static void cached_free(struct cached *cached)
 {
@@ -46,6 +52,7 @@ static void cache_drop_oldest(struct engine *engine)
     for (size_t i = 1; i < engine->cached_count; i++)
         if (engine->cached[i].used < engine->cached[oldest].used)
             oldest = i;
+    engine->cached_bytes -= bytes_of_cached(&engine->cached[oldest]);
     cached_free(&engine->cached[oldest]);
     engine->cached[oldest] = engine->cached[--engine->cached_count];
 }
@@ -53,7 +60,8 @@ static void cache_drop_oldest(struct engine *engine)
 struct buffer *engine_scratch(struct engine *engine)
 {
     buffer_reset(&engine->scratch);
-    while (engine->cached_count > DEFINITIONS_CACHED_MAX)
+    while (engine->cached_count > DEFINITIONS_CACHED_MAX ||
+           (engine->cached_count > 1 && engine->cached_bytes > DEFINITIONS_CACHED_BYTES_MAX))
         cache_drop_oldest(engine);
     return &engine->scratch;
 }
@@ -108,6 +116,7 @@ static enum pawl_error cache_add(struct engine *engine, struct bytes row, struct
     struct cached *cached = &engine->cached[engine->cached_count];
     TRY(cached_make(row, decoded.value, cached, diag));
     engine->cached_count++;
+    engine->cached_bytes += bytes_of_cached(cached);
     *cached_out = cached;
     return PAWL_OK;
 }

@@ -61,6 +61,10 @@ static enum pawl_error function_entry(struct compile *compile, struct bytes entr
     if (!node_get(entry, "with", &part))
         return PAWL_OK;
     TRY(node_want_map(compile, part, "the arguments of a function"));
+    if (node_pairs_of(part).left > FUNCTION_ARGUMENTS_MAX)
+        return compile_fail(compile, part, PAWL_E_LIMIT,
+                            "a function under 'use' can have at most %d arguments of its own",
+                            FUNCTION_ARGUMENTS_MAX);
     if (use->with.size == 0)
         use->with = part;
     return PAWL_OK;
@@ -104,22 +108,16 @@ enum pawl_error compile_function(struct compile *compile, struct bytes node,
     return PAWL_OK;
 }
 
-static bool has_key(const struct template *map, struct bytes key)
-{
-    for (size_t i = 0; i < map->count; i++)
-        if (bytes_equal(map->keys[i], key))
-            return true;
-    return false;
-}
-
-static enum pawl_error arguments_add(struct compile *compile, struct bytes map,
+/* Those of a map that `but` does not have. */
+static enum pawl_error arguments_add(struct compile *compile, struct bytes map, struct bytes but,
                                      enum expression_place place, struct template *out,
                                      struct template *parts, struct bytes *keys)
 {
     struct node_pairs pairs = node_pairs_of(map);
     struct node_pair pair;
+    struct bytes other;
     while (node_pair_next(&pairs, &pair)) {
-        if (has_key(out, pair.key))
+        if (value_map_get(but, pair.key, &other))
             continue;
         const struct template *part;
         TRY(compile_template(compile, pair.value, place, &part));
@@ -149,8 +147,8 @@ enum pawl_error compile_arguments(struct compile *compile, const struct function
     if (merged == NULL || parts == NULL || keys == NULL)
         return PAWL_E_NO_MEMORY;
     *merged = (struct template){.kind = TEMPLATE_MAP, .parts = parts, .keys = keys};
-    TRY(arguments_add(compile, with, place, merged, parts, keys));
-    TRY(arguments_add(compile, use->with, place, merged, parts, keys));
+    TRY(arguments_add(compile, with, value_empty_map, place, merged, parts, keys));
+    TRY(arguments_add(compile, use->with, with, place, merged, parts, keys));
     *template_out = merged;
     return PAWL_OK;
 }

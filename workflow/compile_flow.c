@@ -23,15 +23,15 @@ static enum pawl_error flow_resolve(struct compile *compile, uint32_t first, str
 {
     if (flow->kind != FLOW_TASK)
         return PAWL_OK;
-    struct suggestion suggestion;
-    suggestion_begin(&suggestion);
-    for (uint32_t i = first; i != 0; i = compile->tasks[i]->next) {
+    for (uint32_t i = first; i != 0; i = compile->tasks[i]->next)
         if (bytes_equal(compile->tasks[i]->name, flow->name)) {
             flow->task = i;
             return PAWL_OK;
         }
+    struct suggestion suggestion;
+    suggestion_begin(&suggestion);
+    for (uint32_t i = first; i != 0; i = compile->tasks[i]->next)
         suggestion_offer(&suggestion, flow->name, compile->tasks[i]->name);
-    }
     /* The name is the content of its node: the nearest node before it is the node itself. */
     return compile_fail(compile, flow->name, PAWL_E_INVALID,
                         "'then' names '%.*s', which is no task of the same list%s",

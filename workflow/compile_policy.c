@@ -44,17 +44,14 @@ static enum pawl_error use_find(const struct compile *compile, struct bytes use,
 {
     struct bytes name;
     TRY(node_want_string(compile, name_node, what, &name));
+    if (value_map_get(use, name, entry_out))
+        return PAWL_OK;
     struct suggestion suggestion;
     suggestion_begin(&suggestion);
     struct node_pairs pairs = node_pairs_of(use);
     struct node_pair pair;
-    while (node_pair_next(&pairs, &pair)) {
-        if (bytes_equal(pair.key, name)) {
-            *entry_out = pair.value;
-            return PAWL_OK;
-        }
+    while (node_pair_next(&pairs, &pair))
         suggestion_offer(&suggestion, name, pair.key);
-    }
     return compile_fail(compile, name_node, PAWL_E_INVALID, "use.%s has no '%.*s'%s", what,
                         TEXT_OF(name), suggestion.text);
 }
