@@ -55,12 +55,8 @@ static enum pawl_error same_visit_drop(struct decide *decide, struct run *run,
     if (!is_retried(run, &mark))
         return PAWL_OK;
     for (size_t i = run->undo_count; i-- > 0 && run->undos[i].number > mark;) {
-        struct pending_undo pending = run->undos[i];
-        struct undo_row undo;
-        if (pending.task != fresh->task)
-            continue;
-        TRY(undo_get(decide, run, pending.number, &undo));
-        if (bytes_equal(undo.visit, fresh->visit))
+        const struct pending_undo pending = run->undos[i];
+        if (pending.task == fresh->task && bytes_equal(pending.visit, fresh->visit))
             return undo_delete(decide, run, pending.number);
     }
     return PAWL_OK;
@@ -92,7 +88,8 @@ enum pawl_error wf_undo_capture(struct decide *decide, struct run *run, struct b
         return PAWL_E_NO_MEMORY;
     run->undos = undos;
     uint32_t number = ++run->row.undo_last;
-    undos[run->undo_count++] = (struct pending_undo){.number = number, .task = task->index};
+    undos[run->undo_count++] =
+        (struct pending_undo){.number = number, .task = task->index, .visit = undo.visit};
     TRY(changes_put_row(&decide->changes, TABLE_COMPENSATION,
                         key_run_number(decide->arena, run->id, number), &schema_undo_row, &undo,
                         true));

@@ -87,6 +87,7 @@ static const struct schema schema_live_value =
 static const struct field pending_undo_fields[] = {
     FIELD(struct pending_undo, number, 1, FIELD_U32),
     FIELD(struct pending_undo, task, 2, FIELD_U32),
+    FIELD(struct pending_undo, visit, 3, FIELD_STRING),
 };
 static const struct schema schema_pending_undo =
     SCHEMA("pending-undo", struct pending_undo, pending_undo_fields);

@@ -133,6 +133,7 @@ struct live_value {
 struct pending_undo {
     uint32_t number;
     uint32_t task;
+    struct bytes visit; /* of the task, as in its row */
 };
 
 struct instance {
