@@ -168,6 +168,9 @@ static enum pawl_error error_text(struct decide *decide, struct run *run, const 
     TRY(wf_render(decide, run, place, template, &value));
     if (!value_string(value, text))
         return wf_fault(decide, PROBLEM_EXPRESSION, "a text of the raised error is no string");
+    if (text->size > FAULT_TEXT_BYTES_MAX)
+        return wf_fault(decide, PROBLEM_EXPRESSION,
+                        "a text of the raised error has more than %d bytes", FAULT_TEXT_BYTES_MAX);
     return PAWL_OK;
 }
 
@@ -383,7 +386,9 @@ static enum pawl_error move_make(struct decide *decide, struct run *run)
 enum pawl_error wf_advance(struct decide *decide, struct run *run)
 {
     while (run->move.kind != MOVE_NONE) {
+        decide->fuel_end = decide->fuel_spent + MOVE_FUEL;
         enum pawl_error error = move_make(decide, run);
+        decide->fuel_end = decide->fuel_spent + MOVE_FUEL; /* for what may catch it */
         if (error == WF_FAULTED)
             error = wf_fault_raise(decide, run);
         TRY(error);

@@ -201,6 +201,7 @@ enum pawl_error wf_decide(struct engine *engine, const struct view *view,
         .changes = {.view = view, .arena = context->arena},
         .random_state = context->seed[0] ^ context->seed[1] << 1,
         .arena_begin = context->arena->used,
+        .fuel_end = MOVE_FUEL,
     };
     enum pawl_error error = command_decide(&decide);
     if (error == PAWL_OK)

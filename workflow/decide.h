@@ -39,6 +39,7 @@ struct decide {
     struct decision *decision;
     struct changes changes;
     uint64_t fuel_spent;
+    uint64_t fuel_end; /* what the task at hand may spend up to */
     uint64_t random_state;
     size_t arena_begin;    /* bytes used when the decision began */
     uint32_t record_count; /* of the journal */

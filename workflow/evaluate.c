@@ -118,15 +118,33 @@ static enum pawl_error variable_get(struct decide *decide, struct run *run,
     return error_variable(decide, run, place, slot, out);
 }
 
+/* What one expression may spend: many of them in one task share what the task may. */
+static uint64_t fuel_left(const struct decide *decide)
+{
+    const uint64_t left =
+        decide->fuel_end > decide->fuel_spent ? decide->fuel_end - decide->fuel_spent : 0;
+    return left < EXPRESSION_FUEL ? left : EXPRESSION_FUEL;
+}
+
+/* The rest of the arena is for what ends the decision: values, rows and the record. */
+static enum pawl_error memory_check(struct decide *decide)
+{
+    if (decide->arena->used - decide->arena_begin <= ARENA_BYTES_MAX / 2)
+        return PAWL_OK;
+    return wf_fault(decide, PROBLEM_EXPRESSION, "the expressions of a task take too much memory");
+}
+
 enum pawl_error wf_evaluate(struct decide *decide, struct run *run, const struct place *place,
                             const struct expression *expression, struct bytes *value_out)
 {
     struct bytes variables[SLOTS_MAX]; /* only those that it names */
     uint64_t used = expression_slots_used(expression);
+    TRY(memory_check(decide));
     for (uint32_t slot = 0; used >> slot != 0; slot++)
         if ((used >> slot & 1) != 0)
             TRY(variable_get(decide, run, place, slot, &variables[slot]));
-    uint64_t fuel = EXPRESSION_FUEL;
+    const uint64_t given = fuel_left(decide);
+    uint64_t fuel = given;
     struct expression_context context = {
         .input = place->dot,
         .variables = variables,
@@ -137,7 +155,10 @@ enum pawl_error wf_evaluate(struct decide *decide, struct run *run, const struct
     struct pawl_diag diag;
     struct bytes value;
     enum pawl_error error = expression_evaluate(expression, &context, &value, NULL, &diag);
-    decide->fuel_spent += EXPRESSION_FUEL - fuel;
+    decide->fuel_spent += given - fuel;
+    if (error == PAWL_E_LIMIT && fuel == 0 && given < EXPRESSION_FUEL)
+        return wf_fault(decide, PROBLEM_EXPRESSION,
+                        "the expressions of the task take more work than those of one task may do");
     if (error == PAWL_E_EXPRESSION || error == PAWL_E_LIMIT)
         return wf_fault(decide, PROBLEM_EXPRESSION, "%s", diag.text);
     TRY(error);
@@ -171,6 +192,15 @@ static enum pawl_error text_add(struct buffer *text, struct bytes value)
     return text->is_failed ? PAWL_E_NO_MEMORY : PAWL_OK;
 }
 
+/* Before the rest is added to it: what is far too large need not be put together. */
+static enum pawl_error part_check(struct decide *decide, const struct buffer *out, size_t begin)
+{
+    if (out->size - begin <= VALUE_BYTES_MAX)
+        return PAWL_OK;
+    return wf_fault(decide, PROBLEM_EXPRESSION, "a value can have at most %zu bytes",
+                    VALUE_BYTES_MAX);
+}
+
 static enum pawl_error render_text(struct decide *decide, struct run *run,
                                    const struct place *place, const struct template *template,
                                    struct buffer *out)
@@ -185,6 +215,7 @@ static enum pawl_error render_text(struct decide *decide, struct run *run,
         }
         TRY(wf_evaluate(decide, run, place, part->expression, &value));
         TRY(text_add(out, value));
+        TRY(part_check(decide, out, begin));
     }
     TRY(wf_scratch_take(decide, begin, &text));
     pack_string(out, text);
@@ -195,10 +226,12 @@ static enum pawl_error render_parts(struct decide *decide, struct run *run,
                                     const struct place *place, const struct template *template,
                                     struct buffer *out)
 {
+    const size_t begin = out->size;
     for (size_t i = 0; i < template->count; i++) {
         if (template->kind == TEMPLATE_MAP)
             pack_string(out, template->keys[i]);
         TRY(render(decide, run, place, &template->parts[i], out));
+        TRY(part_check(decide, out, begin));
     }
     return PAWL_OK;
 }

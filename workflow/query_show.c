@@ -5,6 +5,8 @@
 #include "workflow/time.h"
 
 enum { SHOWN_MAX = 200 }; /* the newest steps, and of what else a run has many */
+/* Past this, compensations are shown without what they will be called with. */
+#define SHOWN_BYTES_MAX (FRAME_BYTES_MAX / 2)
 
 static const char *step_state_name(uint8_t state)
 {
@@ -108,11 +110,14 @@ static enum pawl_error undos_pack(struct query *query, const struct query_run *r
     for (size_t i = 0; i < count; i++) {
         struct undo_row undo;
         TRY(codec_decode(&schema_undo_row, rows[i].value, query->arena, &undo, query->diag));
-        pack_map(out, 4);
+        const bool has_room = out->size + undo.arguments.size <= SHOWN_BYTES_MAX;
+        pack_map(out, has_room ? 4 : 3);
         query_text_pack(out, "task", undo.pointer);
         query_text_pack(out, "type", undo.type);
-        pack_text(out, "input");
-        pack_value(out, undo.arguments);
+        if (has_room) {
+            pack_text(out, "input");
+            pack_value(out, undo.arguments);
+        }
         pack_text(out, "capturedAt");
         time_pack(undo.captured_us, out);
     }
