@@ -285,6 +285,8 @@ enum pawl_error wf_undo_again(struct decide *decide, struct run *run)
     struct step_row step;
     TRY(undo_get(decide, run, token->undoing.undo, &undo));
     TRY(wf_step_get(decide, run, token->step, &step));
+    step.pointer = undo.pointer;
+    step.type = undo.type;
     TRY(wf_step_give(decide, run, undo.arguments, &step));
     step.attempt++;
     token->state = TOKEN_STEP;

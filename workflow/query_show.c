@@ -74,9 +74,23 @@ static enum pawl_error rows_of(struct query *query, enum row_table table,
     return PAWL_OK;
 }
 
+/* What the row of a step that has ended leaves out. */
+static enum pawl_error step_name(const struct definition *definition, struct step_row *step)
+{
+    if (step->task >= definition->task_count)
+        return PAWL_E_CORRUPT;
+    const struct task *task = definition->tasks[step->task];
+    if (step->is_undo && task->compensation == NULL)
+        return PAWL_E_CORRUPT;
+    step->pointer = task->pointer;
+    step->type = step->is_undo ? task->compensation->type : task->call_type;
+    return PAWL_OK;
+}
+
 /* Numbered from `first` on: the steps that have ended have rows, the one that is awaited is in the
  * header. */
-static enum pawl_error steps_pack(struct query *query, const struct query_run *run)
+static enum pawl_error steps_pack(struct query *query, const struct query_run *run,
+                                  const struct definition *definition)
 {
     struct row *rows;
     size_t count, place = 0;
@@ -91,9 +105,11 @@ static enum pawl_error steps_pack(struct query *query, const struct query_run *r
         struct step_row step;
         if (!has_row && awaited == NULL)
             return PAWL_E_CORRUPT;
-        if (has_row)
+        if (has_row) {
             TRY(codec_decode(&schema_step_row, rows[place++].value, query->arena, &step,
                              query->diag));
+            TRY(step_name(definition, &step));
+        }
         step_pack(query->scratch, number, awaited != NULL ? awaited : &step);
     }
     return PAWL_OK;
@@ -147,16 +163,14 @@ static enum pawl_error incidents_pack(struct query *query, const struct query_ru
 }
 
 /* The pointer of the innermost task; "" when the run has ended. */
-static enum pawl_error position_find(struct query *query, const struct query_run *run,
-                                     struct bytes *pointer_out)
+static enum pawl_error position_find(const struct query_run *run,
+                                     const struct definition *definition, struct bytes *pointer_out)
 {
     *pointer_out = bytes_of(NULL, 0);
     if (run->row.tokens.count == 0)
         return PAWL_OK;
     const struct token *token = run->row.tokens.elements;
     const struct frame *frames = token->frames.elements;
-    const struct definition *definition;
-    TRY(wf_definition_get(query->engine, &query->rows, &run->row, &definition, query->diag));
     uint32_t task = token->task;
     if (task == 0 && token->frames.count > 0)
         task = frames[token->frames.count - 1].task;
@@ -170,7 +184,9 @@ static enum pawl_error show_pack(struct query *query, const struct query_run *ru
 {
     struct bytes position, input, result;
     struct buffer *out = query->scratch;
-    TRY(position_find(query, run, &position));
+    const struct definition *definition;
+    TRY(wf_definition_get(query->engine, &query->rows, &run->row, &definition, query->diag));
+    TRY(position_find(run, definition, &position));
     TRY(query_value(query, run->id, &run->row.values, run->row.input, &input));
     TRY(query_value(query, run->id, &run->row.values, run->row.result, &result));
     pack_map(out, 14);
@@ -180,7 +196,7 @@ static enum pawl_error show_pack(struct query *query, const struct query_run *ru
     pack_value(out, input);
     pack_text(out, run->row.status == RUN_COMPLETED ? "output" : "fault");
     pack_value(out, result);
-    TRY(steps_pack(query, run));
+    TRY(steps_pack(query, run, definition));
     TRY(undos_pack(query, run));
     return incidents_pack(query, run);
 }

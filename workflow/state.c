@@ -4,6 +4,13 @@
 
 #include "proto/codec_loops.h"
 
+/* A fence among the fields around it, with four keys: most rows of a step have two. */
+#define FENCE(structure, member, key)                                                              \
+    FIELD(structure, member.partition, (key), FIELD_U32),                                          \
+        FIELD(structure, member.term, (key) + 1, FIELD_U64),                                       \
+        FIELD(structure, member.index, (key) + 2, FIELD_U64),                                      \
+        FIELD(structure, member.ordinal, (key) + 3, FIELD_U32)
+
 static const struct field frame_fields[] = {
     FIELD(struct frame, task, 1, FIELD_U32),
     FIELD(struct frame, phase, 2, FIELD_U8),
@@ -50,12 +57,12 @@ static const struct field step_row_fields[] = {
     FIELD(struct step_row, ready_us, 10, FIELD_U64),
     FIELD(struct step_row, deadline_us, 11, FIELD_U64),
     FIELD(struct step_row, session, 12, FIELD_ID),
-    FIELD(struct step_row, fence, 13, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct step_row, arguments, 14, FIELD_BINARY),
-    FIELD(struct step_row, report_fence, 15, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct step_row, report_outcome, 16, FIELD_U8),
-    FIELD(struct step_row, arguments_value, 17, FIELD_U32),
-    FIELD(struct step_row, has_row, 18, FIELD_BOOL),
+    FENCE(struct step_row, fence, 13),
+    FIELD(struct step_row, arguments, 17, FIELD_BINARY),
+    FENCE(struct step_row, report_fence, 18),
+    FIELD(struct step_row, report_outcome, 22, FIELD_U8),
+    FIELD(struct step_row, arguments_value, 23, FIELD_U32),
+    FIELD(struct step_row, has_row, 24, FIELD_BOOL),
 };
 SCHEMA_LOOPS(step_row)
 const struct schema schema_step_row = SCHEMA_LOOPED("step-row", struct step_row, step_row);
@@ -230,12 +237,12 @@ static const struct field journal_event_fields[] = {
     FIELD(struct journal_event, type, 4, FIELD_STRING),
     FIELD(struct journal_event, step, 5, FIELD_U32),
     FIELD(struct journal_event, attempt, 6, FIELD_U32),
-    FIELD(struct journal_event, fence, 7, FIELD_MESSAGE, .schema = &schema_fence),
-    FIELD(struct journal_event, session, 8, FIELD_ID),
-    FIELD(struct journal_event, value_number, 9, FIELD_U32),
-    FIELD(struct journal_event, value, 10, FIELD_BINARY),
-    FIELD(struct journal_event, detail, 11, FIELD_STRING),
-    FIELD(struct journal_event, due_us, 12, FIELD_U64),
+    FENCE(struct journal_event, fence, 7),
+    FIELD(struct journal_event, session, 11, FIELD_ID),
+    FIELD(struct journal_event, value_number, 12, FIELD_U32),
+    FIELD(struct journal_event, value, 13, FIELD_BINARY),
+    FIELD(struct journal_event, detail, 14, FIELD_STRING),
+    FIELD(struct journal_event, due_us, 15, FIELD_U64),
 };
 SCHEMA_LOOPS(journal_event)
 static const struct schema schema_journal_event =

@@ -75,12 +75,13 @@ enum step_state {
     STEP_ABANDONED = 5, /* timed out, lost, or its run ended */
 };
 
-/* A step: in the header while it is awaited, a row of TABLE_STEP once it has ended. */
+/* A step: in the header while it is awaited, a row of TABLE_STEP once it has ended. That row leaves
+ * out what only a hand-out needs, and what the definition says of the task. */
 struct step_row {
     uint32_t task;
-    struct bytes pointer; /* of the task */
+    struct bytes pointer; /* of the task; not in the row of a step that has ended */
     struct bytes visit;   /* which visit of the task, empty for "0": see visit.c */
-    struct bytes type;
+    struct bytes type;    /* not in that row either */
     uint8_t state;
     bool is_at_most_once, is_undo;
     uint32_t attempt;  /* from 1 */

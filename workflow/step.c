@@ -41,7 +41,7 @@ enum pawl_error wf_step_put(struct decide *decide, struct run *run, uint32_t num
     }
     run->token->awaited = (struct step_row){.state = 0};
     struct step_row over = *step;
-    over.arguments = bytes_of(NULL, 0);
+    over.pointer = over.type = over.arguments = bytes_of(NULL, 0);
     over.arguments_value = 0;
     over.has_row = false;
     return changes_put_row(&decide->changes, TABLE_STEP,
@@ -204,7 +204,7 @@ static enum pawl_error retried_find(struct decide *decide, struct run *run, stru
         if (frame->retried_step == 0 || fresh->is_at_most_once)
             continue;
         TRY(wf_step_get(decide, run, frame->retried_step, &step));
-        if (!bytes_equal(step.pointer, fresh->pointer) || !bytes_equal(step.visit, fresh->visit))
+        if (step.task != fresh->task || !bytes_equal(step.visit, fresh->visit))
             continue;
         *number_out = frame->retried_step;
         frame->retried_step = 0;
