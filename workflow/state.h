@@ -280,7 +280,7 @@ MUST_USE enum pawl_error instance_read(struct bytes value, struct arena *arena,
                                        struct instance *row_out);
 /* A value that is in the header, of the values there; no bytes: it is not. */
 struct bytes inlined_value(const struct list *values, uint32_t number);
-/* A row of TABLE_JOURNAL, what its events share filled in. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
+/* A row of TABLE_JOURNAL, every event as it was noted. PAWL_E_CORRUPT, PAWL_E_NO_MEMORY. */
 MUST_USE enum pawl_error journal_record_read(struct bytes value, struct arena *arena,
                                              struct journal_record *record_out);
 

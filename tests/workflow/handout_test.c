@@ -237,6 +237,59 @@ static void test_large_values_that_are_handed_on_are_written_once(void **state)
     world_done(&world);
 }
 
+static size_t value_rows(const struct world *world)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world->row_count; i++)
+        count += world->rows[i].table == TABLE_VALUE;
+    return count;
+}
+
+/* Large arguments of a step's own are a value while it is out, whoever has it. */
+static void test_large_arguments_are_a_value_until_their_step_has_ended(void **state)
+{
+    static const char own[] =
+        "document: { dsl: '1.0.3', namespace: test, name: own, version: '1.0.0' }\n"
+        "do:\n"
+        "  - a: { call: a.one, with: { n: '${ .n + \"iiiii\" }' } }\n";
+    enum { LARGE = 20000 };
+    (void)state;
+    struct world world;
+    struct arena arena = {.limit = 0};
+    const struct bytes input = large_value(&arena, LARGE, 'i');
+    const struct bytes arguments = large_value(&arena, LARGE + 5, 'i');
+    const struct command deploy = {
+        .kind = CMD_DEPLOY, .request = world_id(50), .deploy = {.source = bytes_string(own)}};
+    const struct command start = {.kind = CMD_START,
+                                  .request = world_id(51),
+                                  .start = {.namespace_name = BYTES_LITERAL("test"),
+                                            .definition = BYTES_LITERAL("own"),
+                                            .input = input}};
+    setup(&world);
+    const size_t before = value_rows(&world);
+    assert_int_equal(world_decide(&world, &deploy)->rejection, PAWL_OK);
+    assert_int_equal(world_decide(&world, &start)->rejection, PAWL_OK);
+    const struct world_handout first = world.handouts[world.handout_count - 1];
+    assert_rebuilt(&world, &first, arguments);
+    assert_int_equal(value_rows(&world), before + 2);
+    const struct command lost = {.kind = CMD_LEASE_LOST,
+                                 .lease = {first.session, first.handout.fence}};
+    assert_in_range(written_bytes(world_decide(&world, &lost)), 1, 1000);
+    const struct world_handout second = world.handouts[world.handout_count - 1];
+    assert_rebuilt(&world, &second, arguments);
+    const struct command report = {.kind = CMD_STEP_REPORT,
+                                   .request = world_id(52),
+                                   .session = second.session,
+                                   .report = {.run = second.handout.run,
+                                              .step = second.handout.step,
+                                              .fence = second.handout.fence,
+                                              .outcome = REPORT_COMPLETED}};
+    assert_int_equal(world_decide(&world, &report)->rejection, PAWL_OK);
+    assert_int_equal(value_rows(&world), before + 1);
+    arena_done(&arena);
+    world_done(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_report_of_another_session_is_stale),
         cmocka_unit_test(test_ready_steps_that_are_large_are_handed_out_in_parts),
         cmocka_unit_test(test_large_values_that_are_handed_on_are_written_once),
+        cmocka_unit_test(test_large_arguments_are_a_value_until_their_step_has_ended),
         cmocka_unit_test(test_commands_name_the_run_that_orders_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -302,6 +302,45 @@ static void test_record_says_once_what_its_events_share(void **state)
     arena_done(&arena);
 }
 
+static void test_record_of_a_step_handed_out_at_once_is_read_as_two_events(void **state)
+{
+    (void)state;
+    struct arena arena = {.limit = 0};
+    struct buffer buffer = {.limit = 0};
+    struct journal_event events[] = {
+        {.kind = EV_STEP_SCHEDULED,
+         .task = BYTES_LITERAL("/do/0/a"),
+         .type = BYTES_LITERAL("a.a"),
+         .step = 1,
+         .attempt = 2,
+         .fence = {.term = 3, .index = 4},
+         .session = {{5}},
+         .detail = BYTES_LITERAL("undo")},
+        {.kind = EV_STEP_ABANDONED, .is_same = true},
+    };
+    struct journal_record record = {.run = {{1}}, .events = {events, 2}}, read;
+    struct bytes row = row_of(&buffer, &schema_journal_record, &record);
+    assert_int_equal(journal_record_read(row, &arena, &read), PAWL_OK);
+    assert_int_equal(read.events.count, 3);
+    const struct journal_event *event = read.events.elements;
+    assert_int_equal(event[0].kind, EV_STEP_SCHEDULED);
+    assert_int_equal(event[0].fence.index, 0);
+    assert_true(id128_is_none(event[0].session));
+    assert_true(bytes_equal(event[0].detail, events[0].detail));
+    assert_int_equal(event[1].kind, EV_STEP_HANDED_OUT);
+    assert_true(fence_equal(&event[1].fence, &events[0].fence));
+    assert_true(id128_equal(event[1].session, events[0].session));
+    assert_int_equal(event[1].detail.size, 0);
+    assert_int_equal(event[2].kind, EV_STEP_ABANDONED);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(bytes_equal(event[i].task, events[0].task));
+        assert_int_equal(event[i].step, 1);
+        assert_int_equal(event[i].attempt, 2);
+    }
+    buffer_done(&buffer);
+    arena_done(&arena);
+}
+
 static void test_header_without_a_workflow_id_has_that_of_its_request(void **state)
 {
     (void)state;
@@ -338,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_schemas_of_rows_are_sound),
         cmocka_unit_test(test_keys_split_into_what_they_were_made_of),
         cmocka_unit_test(test_record_says_once_what_its_events_share),
+        cmocka_unit_test(test_record_of_a_step_handed_out_at_once_is_read_as_two_events),
         cmocka_unit_test(test_header_without_a_workflow_id_has_that_of_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
