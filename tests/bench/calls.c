@@ -240,6 +240,8 @@ static struct calls_figures figures_of(struct run *run, const struct sample *beg
                                        const struct sample *end)
 {
     const double calls = (double)(end->done_count - begin->done_count);
+    if (calls == 0)
+        load_die("no call was answered in time", "longer --seconds are needed");
     struct calls_figures figures = {
         .concurrency = run->options.load.concurrency,
         .server_count = run->options.load.pid_count,
