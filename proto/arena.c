@@ -41,14 +41,21 @@ static bool chunk_add(struct arena *arena, size_t size)
     return true;
 }
 
+/* For the limit's sake. */
+static void *refuse(struct arena *arena)
+{
+    arena->is_past_limit = true;
+    return NULL;
+}
+
 void *arena_room_slowly(struct arena *arena, size_t size)
 {
     const size_t left = limit_of(arena) - arena->used;
     if (size > left)
-        return NULL;
+        return refuse(arena);
     size = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
     if (size > left)
-        return NULL;
+        return refuse(arena);
     if ((arena->chunks == NULL || size > (size_t)(arena->end - arena->at)) &&
         !chunk_add(arena, size))
         return NULL;
@@ -93,6 +100,7 @@ void arena_reset(struct arena *arena)
     }
     arena->chunks = kept;
     arena->used = 0;
+    arena->is_past_limit = false;
     arena->at = arena->end = NULL;
     if (kept != NULL) {
         kept->next = NULL;

@@ -21,6 +21,7 @@ struct arena {
     size_t used;                /* bytes given out since the last reset, alignment included */
     size_t limit;               /* bytes; 0: ARENA_BYTES_MAX of limits.h */
     uint8_t *at, *end;          /* free, in the newest chunk and within the limit */
+    bool is_past_limit;         /* an allocation was refused for it since the last reset */
 };
 
 enum { ARENA_ALIGNMENT = alignof(max_align_t) };

@@ -79,6 +79,8 @@ enum pawl_error binary_decode(struct decoder *decoder, const struct field *field
 enum pawl_error value_decode(struct decoder *decoder, const struct field *field, struct bytes *out)
 {
     struct value_limits limits = value_limits_default;
+    if (field->max == 0) /* an answer: values are inside it, and many of them */
+        limits = (struct value_limits){.depth_max = VALUE_STACK_MAX, .nodes_max = FRAME_BYTES_MAX};
     limits.bytes_max = field_bytes_max(field);
     struct pawl_diag detail;
     const enum pawl_error error = value_check_next(&decoder->cursor, &limits, out, &detail);

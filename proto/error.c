@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "proto/value.h"
+
 struct error_row {
     enum pawl_error error;
     const char *name;
@@ -64,6 +66,13 @@ enum pawl_error pawl_error_from_wire(unsigned long long number)
     return PAWL_E_INTERNAL;
 }
 
+void diag_cut(struct pawl_diag *diag)
+{
+    const struct bytes text = bytes_string(diag->text);
+    if (text.size == sizeof diag->text - 1)
+        diag->text[utf8_cut(text, text.size - 1).size] = '\0';
+}
+
 enum pawl_error diag_fail(struct pawl_diag *diag, enum pawl_error error, const char *format, ...)
 {
     if (diag != NULL) {
@@ -71,6 +80,7 @@ enum pawl_error diag_fail(struct pawl_diag *diag, enum pawl_error error, const c
         va_start(arguments, format);
         vsnprintf(diag->text, sizeof diag->text, format, arguments);
         va_end(arguments);
+        diag_cut(diag);
     }
     return error;
 }

@@ -51,6 +51,8 @@ enum pawl_outcome pawl_error_outcome(enum pawl_error error);
  * PAWL_OK. */
 enum pawl_error pawl_error_from_wire(unsigned long long number);
 
+/* What has just been formatted into diag may have been cut off anywhere: whole characters stay. */
+void diag_cut(struct pawl_diag *diag);
 /* Write a sentence into diag (NULL: nothing happens) and return error, so that
  * `return diag_fail(diag, PAWL_E_INVALID, "...", ...)` reads as one step. */
 enum pawl_error diag_fail(struct pawl_diag *diag, enum pawl_error error, const char *format, ...)

@@ -21,6 +21,7 @@
 
 /* Definitions */
 #define DEFINITION_BYTES_MAX         ((size_t)256 << 10)
+#define DEFINITION_COMPILED_MAX      ((size_t)24 << 20) /* bytes of memory that one takes */
 #define DEFINITION_TASKS_MAX         1024
 #define FUNCTION_ARGUMENTS_MAX       256 /* of a function under use.functions, for each of its calls */
 #define TASK_DEPTH_MAX               32

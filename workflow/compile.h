@@ -90,7 +90,7 @@ struct suggestion {
 void suggestion_begin(struct suggestion *suggestion);
 void suggestion_offer(struct suggestion *suggestion, struct bytes typed, struct bytes candidate);
 /* precision and pointer for %.*s */
-#define TEXT_OF(bytes) (int)((bytes).size < 120 ? (bytes).size : 120), (const char *)(bytes).data
+#define TEXT_OF(bytes) (int)utf8_cut(bytes, 120).size, (const char *)(bytes).data
 
 /* --- compile_template.c: expressions and templates --- */
 

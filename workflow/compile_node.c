@@ -27,6 +27,7 @@ enum pawl_error compile_fail(const struct compile *compile, struct bytes node,
     va_start(arguments, format);
     vsnprintf(compile->diag->text, sizeof compile->diag->text, format, arguments);
     va_end(arguments);
+    diag_cut(compile->diag);
     place_note(compile, node, compile->diag);
     return error;
 }
@@ -48,6 +49,7 @@ enum pawl_error compile_warn(struct compile *compile, struct bytes node, const c
     va_start(arguments, format);
     vsnprintf(diag->text, sizeof diag->text, format, arguments);
     va_end(arguments);
+    diag_cut(diag);
     place_note(compile, node, diag);
     return PAWL_OK;
 }

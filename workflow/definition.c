@@ -36,7 +36,12 @@ static enum pawl_error definition_make(struct bytes value, const struct yaml_pla
     struct definition *definition = calloc(1, sizeof *definition);
     if (definition == NULL)
         return PAWL_E_NO_MEMORY;
+    definition->arena.limit = DEFINITION_COMPILED_MAX;
     enum pawl_error error = definition_compile(value, places, definition, diag);
+    if (error != PAWL_OK && definition->arena.is_past_limit)
+        error = diag_fail(diag, PAWL_E_LIMIT,
+                          "the definition takes too much memory; fewer or smaller expressions "
+                          "take less");
     if (error != PAWL_OK) {
         definition_free(definition);
         return error;

@@ -9,8 +9,8 @@
  * 3. A decide that meets a row the view does not hold returns PAWL_E_NOT_LOADED without a trace;
  * the view knows what was missing; it is decided afresh once that is loaded.
  * 4. A decision is valid at exactly context.term and context.index.
- * 5. Fuel bounds the work; a decide that runs out at a task boundary records a CONTINUE timer due
- * now.
+ * 5. Fuel bounds the work. A task whose expressions run out of theirs faults; a decide that runs
+ *    out at a task boundary records a CONTINUE timer due now.
  */
 #ifndef PAWL_WORKFLOW_ENGINE_H
 #define PAWL_WORKFLOW_ENGINE_H

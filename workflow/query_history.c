@@ -19,7 +19,7 @@ struct chain {
     bool is_truncated;
 };
 
-/* A value that the event names, in place of the name; gone: it is left out. */
+/* A value that the event names, in place of the name. It lasts as long as the journal. */
 static enum pawl_error value_fill(struct query *query, const struct query_run *run,
                                   struct journal_event *event)
 {
@@ -27,7 +27,7 @@ static enum pawl_error value_fill(struct query *query, const struct query_run *r
         return PAWL_OK;
     enum pawl_error error =
         query_value(query, run->id, &run->row.values, event->value_number, &event->value);
-    return error == PAWL_E_NOT_FOUND ? PAWL_OK : error;
+    return error == PAWL_E_NOT_FOUND ? PAWL_E_CORRUPT : error;
 }
 
 static enum pawl_error chain_add(struct query *query, const struct query_run *run,

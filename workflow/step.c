@@ -8,7 +8,6 @@
  * key stays.
  */
 #include "workflow/decide.h"
-#include "workflow/find.h"
 
 #include <assert.h>
 
@@ -286,15 +285,16 @@ static enum pawl_error step_touch(struct decide *decide, struct id128 run, uint3
                                   size_t *bytes)
 {
     struct instance row;
-    struct bytes value = {NULL, 0};
-    TRY(find_instance(&decide->changes, run, &row));
+    struct bytes header, value = {NULL, 0};
+    TRY(changes_get(&decide->changes, TABLE_INSTANCE, key_run(decide->arena, run), &header));
+    TRY(instance_read(header, decide->arena, &row));
     const struct step_row *step = awaited_step(&row, number);
     if (step == NULL)
         return PAWL_E_CORRUPT;
     if (step->arguments_value != 0)
         TRY(changes_get(&decide->changes, TABLE_VALUE,
                         key_run_number(decide->arena, run, step->arguments_value), &value));
-    *bytes += step->arguments.size + value.size;
+    *bytes += header.size + value.size;
     return PAWL_OK;
 }
 

@@ -67,11 +67,14 @@ static void test_arena_alloc_past_the_limit_is_null_and_harmless(void **state)
     (void)state;
     struct arena arena = {.limit = 1024};
     assert_non_null(arena_alloc(&arena, 1000));
+    assert_false(arena.is_past_limit);
     assert_null(arena_alloc(&arena, 100));
+    assert_true(arena.is_past_limit);
     volatile size_t largest = SIZE_MAX; /* else the compiler sees it and objects */
     assert_null(arena_alloc(&arena, largest));
     assert_non_null(arena_alloc(&arena, 16));
     arena_reset(&arena);
+    assert_false(arena.is_past_limit);
     assert_non_null(arena_alloc(&arena, 1024));
     assert_null(arena_alloc(&arena, 1));
     arena_done(&arena);

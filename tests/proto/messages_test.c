@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "proto/client_messages.h"
+#include "proto/limits.h"
 #include "proto/peer_messages.h"
 
 static const struct schema *const *const catalogues[] = {client_schemas, peer_schemas};
@@ -116,11 +117,41 @@ static void test_messages_carry_each_of_their_fields(void **state)
     every_schema(every_field_travels);
 }
 
+/* Many payloads are inside an answer, each with as many values as one may have. */
+static void test_answer_may_have_more_values_than_a_payload(void **state)
+{
+    enum { COUNT = VALUE_NODES_MAX * 2 };
+    struct buffer answer = {0}, encoded = {0};
+    struct arena arena = {0};
+    struct msg_response out;
+    struct msg_start start;
+    (void)state;
+    pack_array(&answer, COUNT);
+    for (uint32_t i = 0; i < COUNT; i++)
+        pack_unsigned(&answer, 1);
+    const struct msg_response response = {.correlation = 1, .answer = buffer_bytes(&answer)};
+    codec_encode(&schema_response, &response, &encoded);
+    assert_int_equal(codec_decode(&schema_response, buffer_bytes(&encoded), &arena, &out, NULL),
+                     PAWL_OK);
+    assert_int_equal(out.answer.size, answer.size);
+
+    const struct msg_start too_many = {.definition = BYTES_LITERAL("one"),
+                                       .input = buffer_bytes(&answer)};
+    buffer_reset(&encoded);
+    codec_encode(&schema_start, &too_many, &encoded);
+    assert_int_equal(codec_decode(&schema_start, buffer_bytes(&encoded), &arena, &start, NULL),
+                     PAWL_E_LIMIT);
+    buffer_done(&answer);
+    buffer_done(&encoded);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_are_sound_and_documented),
         cmocka_unit_test(test_messages_carry_each_of_their_fields),
+        cmocka_unit_test(test_answer_may_have_more_values_than_a_payload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

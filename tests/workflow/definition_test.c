@@ -323,6 +323,25 @@ static void test_definition_past_its_limits_is_refused(void **state)
     free(long_text);
 }
 
+static void test_definition_that_compiles_to_too_much_memory_is_refused(void **state)
+{
+    static const char head[] =
+        "document: { dsl: '1.0.3', namespace: test, name: one, version: '1.0.0' }\n"
+        "do: [ { a: { set: { all: [ ";
+    static const char one[] = "'${any(.)}',", end[] = "1 ] } } } ]\n";
+    struct definition *definition = NULL;
+    struct pawl_diag diag;
+    struct buffer text = {0};
+    (void)state;
+    buffer_append(&text, head, sizeof head - 1);
+    while (text.size + sizeof one + sizeof end < DEFINITION_BYTES_MAX)
+        buffer_append(&text, one, sizeof one - 1);
+    buffer_append(&text, end, sizeof end - 1);
+    assert_int_equal(definition_read(buffer_bytes(&text), &definition, &diag), PAWL_E_LIMIT);
+    assert_non_null(strstr(diag.text, "the definition takes too much memory"));
+    buffer_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_definition_that_was_stored_compiles_the_same),
         cmocka_unit_test(test_retry_without_limit_is_warned_about),
         cmocka_unit_test(test_definition_past_its_limits_is_refused),
+        cmocka_unit_test(test_definition_that_compiles_to_too_much_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
