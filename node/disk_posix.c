@@ -143,14 +143,6 @@ static int posix_disk_size(void *self, struct disk_file *file, uint64_t *bytes_o
     return 0;
 }
 
-static int posix_disk_truncate(void *self, struct disk_file *file, uint64_t bytes)
-{
-    (void)self;
-    int result;
-    RETRY(result, ftruncate(file->descriptor, (off_t)bytes));
-    return result == 0 ? 0 : errno;
-}
-
 static int posix_disk_rename(void *self, const char *from, const char *to)
 {
     int directory = directory_of(self);
@@ -235,7 +227,6 @@ struct disk_port disk_posix_port(struct disk_posix *disk)
         .write = posix_disk_write,
         .sync = posix_disk_sync,
         .size = posix_disk_size,
-        .truncate = posix_disk_truncate,
         .rename = posix_disk_rename,
         .remove = posix_disk_remove,
         .sync_directory = posix_disk_sync_directory,

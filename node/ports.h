@@ -53,7 +53,6 @@ struct disk_port {
                  size_t size);
     int (*sync)(void *self, struct disk_file *file); /* fdatasync */
     int (*size)(void *self, struct disk_file *file, uint64_t *bytes_out);
-    int (*truncate)(void *self, struct disk_file *file, uint64_t bytes);
     int (*rename)(void *self, const char *from, const char *to);
     int (*remove)(void *self, const char *name);
     int (*sync_directory)(void *self);

@@ -57,7 +57,7 @@ static int disk_close(void *self, struct disk_file *file)
 }
 
 static int disk_read(void *self, struct disk_file *file, uint64_t offset, void *out, size_t size,
-                       size_t *size_out)
+                     size_t *size_out)
 {
     (void)self;
     const size_t end = file->content.size;
@@ -81,7 +81,7 @@ static int grow(struct disk_file *file, size_t bytes)
 }
 
 static int disk_write(void *self, struct disk_file *file, uint64_t offset, const void *data,
-                        size_t size)
+                      size_t size)
 {
     struct memory_disk *disk = self;
     const int error = grow(file, (size_t)offset + size);
@@ -106,14 +106,6 @@ static int disk_size(void *self, struct disk_file *file, uint64_t *bytes_out)
     (void)self;
     *bytes_out = file->content.size;
     return 0;
-}
-
-static int disk_truncate(void *self, struct disk_file *file, uint64_t bytes)
-{
-    (void)self;
-    if (bytes < file->content.size)
-        file->content.size = (size_t)bytes;
-    return grow(file, (size_t)bytes);
 }
 
 static int disk_remove(void *self, const char *name)
@@ -181,7 +173,6 @@ struct disk_port memory_disk_port(struct memory_disk *disk)
         .write = disk_write,
         .sync = disk_sync,
         .size = disk_size,
-        .truncate = disk_truncate,
         .rename = disk_rename,
         .remove = disk_remove,
         .sync_directory = disk_sync_directory,

@@ -421,25 +421,6 @@ static int port_size(void *self, struct disk_file *file, uint64_t *bytes_out)
     return 0;
 }
 
-static int port_truncate(void *self, struct disk_file *file, uint64_t bytes)
-{
-    struct sim_disk *disk = self;
-    struct inode *inode = disk->inodes[file->inode];
-    int error;
-    enum verdict verdict = call_judge(disk, SIM_DISK_RENAME, true, &error);
-    if (verdict == FAIL_AT_ONCE)
-        return error;
-    inode_grow(inode, bytes);
-    for (uint64_t at = bytes; at < inode->size;) {
-        uint64_t end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
-        sector_dirty(inode, (size_t)(at / SECTOR_BYTES));
-        memset(inode->bytes + at, 0, (size_t)(end - at));
-        at = end;
-    }
-    inode->size = bytes;
-    return verdict == GO ? 0 : error;
-}
-
 static int port_rename(void *self, const char *from, const char *to)
 {
     struct sim_disk *disk = self;
@@ -517,7 +498,6 @@ struct disk_port sim_disk_port(struct sim_disk *disk)
         .write = port_write,
         .sync = port_sync,
         .size = port_size,
-        .truncate = port_truncate,
         .rename = port_rename,
         .remove = port_remove,
         .sync_directory = port_sync_directory,

@@ -46,7 +46,7 @@ enum sim_disk_call {
     SIM_DISK_READ = 1 << 1,
     SIM_DISK_WRITE = 1 << 2,
     SIM_DISK_SYNC = 1 << 3,
-    SIM_DISK_RENAME = 1 << 4, /* and remove, truncate */
+    SIM_DISK_RENAME = 1 << 4, /* and remove */
     SIM_DISK_SYNC_DIRECTORY = 1 << 5,
     SIM_DISK_LIST = 1 << 6,
     SIM_DISK_ANY = (1 << 7) - 1,

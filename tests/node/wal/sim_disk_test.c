@@ -181,22 +181,6 @@ static void test_sim_disk_space_is_refused_for_new_blocks_only(void **state)
     port.close(port.self, file);
 }
 
-static void test_sim_disk_shortened_file_reads_zeros_when_it_grows(void **state)
-{
-    (void)state;
-    struct disk_file *file = file_new("a");
-    write_all(file, 0, 7, 1000);
-    port.sync(port.self, file);
-    assert_int_equal(port.truncate(port.self, file, 600), 0);
-    assert_int_equal(port.truncate(port.self, file, 900), 0);
-    port.sync(port.self, file);
-    port.close(port.self, file);
-    struct bytes content = sim_disk_content(disk, "a");
-    assert_int_equal(content.size, 900);
-    for (size_t i = 0; i < content.size; i++)
-        assert_int_equal(content.data[i], i < 600 ? 7 : 0);
-}
-
 static void test_sim_disk_clone_goes_its_own_way(void **state)
 {
     (void)state;
@@ -244,7 +228,6 @@ int main(void)
         TEST(test_sim_disk_crash_after_counts_changes),
         TEST(test_sim_disk_faults_strike_once_at_their_call),
         TEST(test_sim_disk_space_is_refused_for_new_blocks_only),
-        TEST(test_sim_disk_shortened_file_reads_zeros_when_it_grows),
         TEST(test_sim_disk_clone_goes_its_own_way),
         TEST(test_sim_disk_same_seed_does_the_same),
     };
