@@ -70,7 +70,8 @@ struct replica_restored {
 };
 
 /* Read what partition 0 needs from an open log and store. Results live in the arena.
- * PAWL_E_CORRUPT: the store is behind the log's first entry; PAWL_E_IO, PAWL_E_NO_MEMORY. Blocks.
+ * PAWL_E_CORRUPT: the store is behind the log's first entry, or the log is none that a node can
+ * have written; PAWL_E_IO, PAWL_E_NO_MEMORY. Blocks.
  */
 MUST_USE enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *recovery,
                                          const struct rows_port *rows, struct arena *arena,

@@ -29,6 +29,28 @@ static enum pawl_error read_shapes(struct wal *wal, struct arena *arena,
     return PAWL_OK;
 }
 
+/* What every log of a partition is, whoever wrote it: terms never fall, and no entry is of a term
+ * that the node has not voted in. */
+static enum pawl_error check_entries(const struct replica_restored *restored,
+                                     struct pawl_diag *diag)
+{
+    const struct wal_partition *log = &restored->log;
+    uint64_t term = log->base_term;
+    for (size_t i = 0; i < (size_t)(log->last_index - log->base_index); i++) {
+        const struct raft_entry *entry = &restored->entries[i];
+        if (entry->term < term || entry->term > log->term || entry->kind < RAFT_ENTRY_NOOP ||
+            entry->kind > RAFT_ENTRY_CONFIGURATION)
+            return diag_fail(diag, PAWL_E_CORRUPT,
+                             "the log's entry %llu cannot be: its term is %llu after %llu, the "
+                             "node's is %llu; this node must be rebuilt from its peers",
+                             (unsigned long long)(log->base_index + 1 + i),
+                             (unsigned long long)entry->term, (unsigned long long)term,
+                             (unsigned long long)log->term);
+        term = entry->term;
+    }
+    return PAWL_OK;
+}
+
 static enum pawl_error read_tail(struct wal *wal, struct arena *arena,
                                  struct replica_restored *restored)
 {
@@ -109,6 +131,7 @@ enum pawl_error replica_restore(struct wal *wal, const struct wal_recovery *reco
         TRY(begin_again(wal, recovery, &restored, diag));
     restored.is_vote_withheld = restored.log.is_vote_withheld || recovery->health != WAL_HEALTHY;
     TRY(read_shapes(wal, arena, &restored));
+    TRY(check_entries(&restored, diag));
     TRY(read_tail(wal, arena, &restored));
     *restored_out = restored;
     return PAWL_OK;
