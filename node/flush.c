@@ -168,16 +168,15 @@ static void plan_next(struct partition *partition)
 
 void flush_done(struct partition *partition, struct job *job)
 {
-    assert(job->error != PAWL_E_IO); /* the runner ends the process */
+    assert(job->error == PAWL_OK || job->error == PAWL_E_DISK_FULL); /* jobs.h, 3 */
     note_space(partition, job);
     partition->is_flushing = false;
     if (job->error == PAWL_OK) {
         window_is_flushed(partition, job);
         consensus_apply(partition); /* what a full window has held up */
-    } else if (job->error == PAWL_E_CORRUPT)
-        partition->is_failed = true;
-    else
+    } else {
         partition->flush_retry_us = partition->replica->now_us + RETRY_US;
+    }
     job_free(job);
     plan_next(partition);
     reads_go_on(partition);

@@ -5,7 +5,8 @@
  * 1. A job belongs to the loop, then to who runs it, then to the loop again, which frees it.
  * 2. Log jobs of one node run in the order they were handed out; flush jobs too. Loads and queries
  * may overlap and overtake each other.
- * 3. A job whose error is PAWL_E_IO ends the process.
+ * 3. A job whose error is PAWL_E_IO ends the process, and so does a flush that fails for anything but
+ * a full disk: who runs it sees to that, and the loop never gets it back.
  */
 #ifndef PAWL_NODE_JOBS_H
 #define PAWL_NODE_JOBS_H

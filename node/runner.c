@@ -33,6 +33,15 @@ struct runner {
 
 /* ---- lanes ---- */
 
+static void free_jobs(struct job *jobs)
+{
+    while (jobs != NULL) {
+        struct job *next = jobs->next;
+        job_free(jobs);
+        jobs = next;
+    }
+}
+
 static void lane_put(struct lane *lane, struct job *job)
 {
     pthread_mutex_lock(&lane->mutex);
@@ -67,6 +76,8 @@ static bool lane_is_stopping(struct lane *lane)
 
 static void finish(struct runner *runner, struct job *const *jobs, size_t count)
 {
+    if (count == 0) /* nothing to take must not be told: nobody would read it */
+        return;
     pthread_mutex_lock(&runner->done_mutex);
     const bool was_empty = runner->done == NULL;
     if (was_empty)
@@ -107,9 +118,10 @@ static void wait_for_space(const char *what)
     usleep(FULL_WAIT_MS * 1000);
 }
 
-/* False: the disk is full and the lane stops, as if the process had been killed. Nothing of the
- * rest was promised; none of it may be written, for the log would have a hole. */
-static bool run_log_group(struct runner *runner, struct job *const *jobs, size_t count)
+/* How many jobs are done: fewer than all when the disk is full and the lane stops, as if the
+ * process had been killed. Nothing of the rest was promised; none of it may be written, for the log
+ * would have a hole. */
+static size_t run_log_group(struct runner *runner, struct job *const *jobs, size_t count)
 {
     size_t done = 0;
     while (done < count) {
@@ -122,11 +134,11 @@ static bool run_log_group(struct runner *runner, struct job *const *jobs, size_t
         finish(runner, jobs + done, more);
         done += more;
         if (error == PAWL_E_DISK_FULL && lane_is_stopping(&runner->log))
-            return false;
+            return done;
         if (error == PAWL_E_DISK_FULL)
             wait_for_space("log");
     }
-    return true;
+    return done;
 }
 
 static size_t append_bytes(const struct job *job)
@@ -158,8 +170,11 @@ static void *log_main(void *user)
         while (waiting != NULL) {
             struct job *group[LOG_GROUP_MAX];
             const size_t count = take_group(&waiting, group);
-            if (!run_log_group(runner, group, count))
+            const size_t done = run_log_group(runner, group, count);
+            if (done < count) {
+                free_jobs(group[done]); /* linked still, and with those that wait */
                 return NULL;
+            }
         }
         struct pawl_diag diag = {0};
         if (wal_prepare(runner->options.wal, &diag) == PAWL_E_IO) {
@@ -234,6 +249,7 @@ static void lane_stop(struct lane *lane)
     pthread_cond_signal(&lane->has_jobs);
     pthread_mutex_unlock(&lane->mutex);
     pthread_join(lane->thread, NULL);
+    free_jobs(lane->first); /* of a log that stopped before it took them */
     pthread_cond_destroy(&lane->has_jobs);
     pthread_mutex_destroy(&lane->mutex);
 }
@@ -265,11 +281,7 @@ void runner_free(struct runner *runner)
     lane_stop(&runner->store);
     lane_stop(&runner->load);
     lane_stop(&runner->query);
-    for (struct job *job = runner->done; job != NULL;) {
-        struct job *next = job->next;
-        job_free(job);
-        job = next;
-    }
+    free_jobs(runner->done);
     if (runner->done_fd >= 0)
         close(runner->done_fd);
     engine_free(runner->engine);

@@ -23,7 +23,8 @@ struct runner_options {
 
 MUST_USE enum pawl_error runner_new(const struct runner_options *options,
                                     struct runner **runner_out);
-/* Wait until every submitted job is done, stop the threads. Jobs not taken are freed. */
+/* Wait until every submitted job is done, stop the threads. Jobs not taken are freed. What waits for
+ * space on a full disk is not waited for. */
 void runner_free(struct runner *runner);
 struct jobs_port runner_port(struct runner *runner);
 /* Readable while finished jobs wait. */
