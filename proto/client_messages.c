@@ -176,7 +176,7 @@ const struct schema schema_target = SCHEMA_LOOPED("target", struct msg_target, t
 
 static const struct field list_fields[] = {
     FIELD(struct msg_list, namespace_name, 1, FIELD_STRING, .max = NAME_BYTES_MAX,
-          .meaning = "empty: default"),
+          .meaning = "empty: all"),
     FIELD(struct msg_list, definition, 2, FIELD_STRING, .max = NAME_BYTES_MAX,
           .meaning = "empty: all"),
     FIELD(struct msg_list, status, 3, FIELD_STRING, .max = NAME_BYTES_MAX, .meaning = "empty: all"),

@@ -70,7 +70,7 @@ bool value_tonumber(struct work *work, struct datum input, const struct datum *a
     }
     if (input.kind != DATUM_STRING || !number_parse(work->arena, datum_bytes(input), output_out))
         return work_fail(work, "%v cannot be parsed as a number", &input);
-    return work_charge_bytes(work, input.size);
+    return work_charge(work, WORK_UNITS_PER_REAL) && work_charge_bytes(work, input.size);
 }
 
 bool value_tojson(struct work *work, struct datum input, const struct datum *arguments,

@@ -199,7 +199,9 @@ void text_append_json(struct text *text, struct datum datum)
 {
     if (text->is_failed)
         return;
-    if (!work_charge_elements(text->work, 1) || !datum_open(text->work, datum, &datum)) {
+    const uint64_t units = datum.kind == DATUM_FLOAT ? WORK_UNITS_PER_REAL : 0;
+    if (!work_charge_elements(text->work, 1) || !work_charge(text->work, units) ||
+        !datum_open(text->work, datum, &datum)) {
         text->is_failed = true;
         return;
     }

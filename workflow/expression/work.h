@@ -5,7 +5,7 @@
  * 3. `failure` PAWL_E_EXPRESSION is an error a program can catch: its value is in `error`.
  * PAWL_E_LIMIT ends the evaluation.
  * 4. A unit of fuel is at most about 50 ns: 4 elements looked at, 64 bytes copied, 2 turns of the
- * machine.
+ * machine, a quarter of a real number written as text or read from it.
  */
 #ifndef PAWL_WORKFLOW_EXPRESSION_WORK_H
 #define PAWL_WORKFLOW_EXPRESSION_WORK_H
@@ -13,7 +13,12 @@
 #include "proto/arena.h"
 #include "workflow/expression/datum.h"
 
-enum { WORK_ELEMENTS_PER_UNIT = 4, WORK_BYTES_PER_UNIT = 64, WORK_VIEWS_MAX = 8 };
+enum {
+    WORK_ELEMENTS_PER_UNIT = 4,
+    WORK_BYTES_PER_UNIT = 64,
+    WORK_UNITS_PER_REAL = 4,
+    WORK_VIEWS_MAX = 8
+};
 
 struct work {
     struct arena *arena;
