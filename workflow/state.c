@@ -217,8 +217,9 @@ static const struct field request_row_fields[] = {
     FIELD(struct request_row, is_existing, 5, FIELD_BOOL),
     FIELD(struct request_row, namespace_name, 6, FIELD_STRING),
 };
+SCHEMA_LOOPS(request_row)
 const struct schema schema_request_row =
-    SCHEMA("request-row", struct request_row, request_row_fields);
+    SCHEMA_LOOPED("request-row", struct request_row, request_row);
 
 static const struct field incident_row_fields[] = {
     FIELD(struct incident_row, kind, 1, FIELD_STRING),
