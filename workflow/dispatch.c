@@ -14,7 +14,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "proto/limits.h"
+#include "workflow/decide.h"
 
 struct type_row {
     struct bytes name; /* owned */
@@ -439,21 +439,6 @@ void dispatch_give_back(struct dispatch *dispatch, struct id128 id)
 
 /* ---- what one decision does ---- */
 
-static void *arena_grow(struct arena *arena, void *rows, size_t *capacity, size_t count,
-                        size_t row_bytes)
-{
-    if (count < *capacity)
-        return rows;
-    size_t wanted = *capacity == 0 ? 4 : *capacity * 2;
-    void *grown = arena_array(arena, wanted, row_bytes);
-    if (grown == NULL)
-        return NULL;
-    if (count > 0)
-        memcpy(grown, rows, count * row_bytes);
-    *capacity = wanted;
-    return grown;
-}
-
 static int32_t draft_taken(const struct dispatch_draft *draft, struct id128 session)
 {
     for (size_t i = 0; i < draft->row_count; i++)
@@ -471,8 +456,8 @@ static bool draft_add(struct dispatch_draft *draft, struct id128 session, int32_
             return true;
         }
     }
-    struct dispatch_draft_row *rows =
-        arena_grow(draft->arena, draft->rows, &draft->row_capacity, draft->row_count, sizeof *rows);
+    struct dispatch_draft_row *rows = wf_array_grow(draft->arena, draft->rows, &draft->row_capacity,
+                                                    draft->row_count, sizeof *rows);
     if (rows == NULL)
         return false;
     draft->rows = rows;
@@ -502,8 +487,8 @@ static bool draft_pick_put(struct dispatch_draft *draft, struct bytes type, uint
         return true;
     }
     struct bytes name = arena_copy(draft->arena, type);
-    struct dispatch_pick_row *picks = arena_grow(draft->arena, draft->picks, &draft->pick_capacity,
-                                                 draft->pick_count, sizeof *picks);
+    struct dispatch_pick_row *picks = wf_array_grow(
+        draft->arena, draft->picks, &draft->pick_capacity, draft->pick_count, sizeof *picks);
     if (picks == NULL || name.data == NULL)
         return false;
     draft->picks = picks;
