@@ -35,7 +35,7 @@ struct connection *clients_find(const struct replica *replica, uint64_t number)
 static size_t encode_response(struct origin origin, enum pawl_error error, struct bytes detail,
                               struct bytes answer, uint64_t index, struct buffer *out)
 {
-    if (error != PAWL_OK && detail.size == 0)
+    if (error != PAWL_OK && (detail.size == 0 || !utf8_is_valid(detail)))
         detail = bytes_string(pawl_error_text(error));
     const struct msg_response response = {.correlation = origin.correlation,
                                           .error = (uint32_t)error,

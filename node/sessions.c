@@ -272,19 +272,30 @@ static bool keep_attach(struct partition *partition, struct session *session,
     return true;
 }
 
+/* Nothing more is handed to it until it attaches again. */
+static void withdraw(struct partition *partition, struct session *session)
+{
+    session->is_attached = false;
+    if (dispatch_session_put(partition->dispatch, session->id, NULL, 0, 0) != PAWL_OK)
+        dispatch_session_remove(partition->dispatch, session->id);
+}
+
 static void complete_attach(struct partition *partition, struct session *session,
                             const struct msg_attach *attach)
 {
     const uint32_t credit =
         attach->credit < SESSION_CREDIT_MAX ? attach->credit : SESSION_CREDIT_MAX;
     const struct bytes *types = attach->types.elements;
-    session->is_attached = true;
+    const enum pawl_error error =
+        dispatch_session_put(partition->dispatch, session->id, types, attach->types.count, credit);
     set_expiry(partition, session, lease_end_us(partition));
-    if (dispatch_session_put(partition->dispatch, session->id, types, attach->types.count,
-                             credit) != PAWL_OK) {
-        reply(partition, session->connection, attach, PAWL_E_BUSY);
+    if (error != PAWL_OK) {
+        withdraw(partition, session);
+        reply(partition, session->connection, attach,
+              error == PAWL_E_INVALID ? PAWL_E_INVALID : PAWL_E_BUSY);
         return;
     }
+    session->is_attached = true;
     reply(partition, session->connection, attach, PAWL_OK);
     const uint64_t index = partition->applied_index;
     if (!find_missing(partition, session, attach, index) &&
@@ -361,13 +372,10 @@ void sessions_connection_closed(struct partition *partition, const struct connec
         return;
     const uint64_t expires_us = partition->replica->now_us + grace_us(partition);
     session->connection = 0;
-    session->is_attached = false;
     forget_attach(partition, session);
     if (expires_us < session->expires_us)
         set_expiry(partition, session, expires_us);
-    /* Nothing more is handed to it until it attaches again. */
-    if (dispatch_session_put(partition->dispatch, session->id, NULL, 0, 0) != PAWL_OK)
-        dispatch_session_remove(partition->dispatch, session->id);
+    withdraw(partition, session);
 }
 
 void sessions_goodbye(struct partition *partition, struct id128 id)

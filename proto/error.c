@@ -68,9 +68,7 @@ enum pawl_error pawl_error_from_wire(unsigned long long number)
 
 void diag_cut(struct pawl_diag *diag)
 {
-    const struct bytes text = bytes_string(diag->text);
-    if (text.size == sizeof diag->text - 1)
-        diag->text[utf8_cut(text, text.size - 1).size] = '\0';
+    diag->text[utf8_valid_size(bytes_string(diag->text))] = '\0';
 }
 
 enum pawl_error diag_fail(struct pawl_diag *diag, enum pawl_error error, const char *format, ...)

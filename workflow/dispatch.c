@@ -385,7 +385,7 @@ enum pawl_error dispatch_session_put(struct dispatch *dispatch, struct id128 id,
         return PAWL_E_LIMIT;
     for (size_t i = 0; i < type_count; i++)
         if (types[i].size == 0 || types[i].size > NAME_BYTES_MAX)
-            return PAWL_E_LIMIT;
+            return PAWL_E_INVALID;
     if (!is_room_for(dispatch, types, type_count))
         return PAWL_E_LIMIT;
     struct session *session = session_find(dispatch, id);

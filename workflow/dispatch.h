@@ -20,7 +20,7 @@ void dispatch_free(struct dispatch *dispatch);
 void dispatch_clear(struct dispatch *dispatch);
 
 /* Add a session or change what it offers; `taken` stays. types are copied. PAWL_E_NO_MEMORY,
- * PAWL_E_LIMIT. */
+ * PAWL_E_LIMIT; PAWL_E_INVALID: a type of no bytes, or of more than NAME_BYTES_MAX. */
 MUST_USE enum pawl_error dispatch_session_put(struct dispatch *dispatch, struct id128 session,
                                               const struct bytes *types, size_t type_count,
                                               uint32_t credit);

@@ -155,6 +155,19 @@ static void test_handout_leaves_under_the_attachment_of_when_it_is_committed(voi
     }
 }
 
+static void test_worker_whose_attach_is_refused_gets_nothing(void **state)
+{
+    struct single *single = *state;
+    single_attach(single, 1, 1, 1);
+    single_attach_worker(single, 2, 2, 1, "a.work");
+    single_attach_worker(single, 2, 2, 2, ""); /* no type at all */
+    start(single, 1, 1, 1, 11);
+    assert_int_equal(single->handouts.count, 0);
+    single_attach_worker(single, 2, 2, 3, "a.work");
+    assert_int_equal(single->handouts.count, 1);
+    assert_int_equal(single->handouts.attachment, 3);
+}
+
 static void ask_result(struct single *single, uint64_t connection, uint64_t correlation)
 {
     /* The workflow's id is the id of the request that started it. */
@@ -428,6 +441,7 @@ int main(void)
         TEST(test_command_of_an_older_attachment_that_waited_for_rows_is_never_decided),
         TEST(test_handout_leaves_under_the_attachment_of_when_it_is_committed),
         TEST(test_command_that_waited_for_rows_is_decided_once_they_are_loaded),
+        TEST(test_worker_whose_attach_is_refused_gets_nothing),
         TEST(test_result_of_an_open_run_is_forgotten_with_its_connection),
         TEST(test_session_that_attaches_again_gets_just_what_it_does_not_hold),
         TEST(test_queries_beyond_four_wait_until_one_is_back),

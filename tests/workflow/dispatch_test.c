@@ -165,8 +165,8 @@ static void test_session_past_its_limits_is_refused(void **state)
                      PAWL_E_LIMIT);
     assert_int_equal(dispatch_session_put(dispatch, id(1), &type_a, 1, SESSION_CREDIT_MAX + 1),
                      PAWL_E_LIMIT);
-    assert_int_equal(dispatch_session_put(dispatch, id(1), &empty, 1, 1), PAWL_E_LIMIT);
-    assert_int_equal(dispatch_session_put(dispatch, id(1), &longer, 1, 1), PAWL_E_LIMIT);
+    assert_int_equal(dispatch_session_put(dispatch, id(1), &empty, 1, 1), PAWL_E_INVALID);
+    assert_int_equal(dispatch_session_put(dispatch, id(1), &longer, 1, 1), PAWL_E_INVALID);
     assert_false(dispatch_session_has(dispatch, id(1)));
     assert_int_equal(dispatch_session_put(dispatch, id(1), types, SESSION_TYPES_MAX, 1), PAWL_OK);
     assert_int_equal(pick(dispatch, type_a), 1);
