@@ -23,15 +23,16 @@ bool url_of(struct bytes address, char *url_out, size_t url_size)
     return written > 0 && (size_t)written < url_size;
 }
 
-/* On the reaper's thread. The close waits for a cancel that still holds the dialer's lock; then
- * nothing of nng enters it. */
+/* On the reaper's thread. A dial that ends just when its time is up is given up by nng's timer
+ * thread too, which enters the dialer: only the freeing of the aio waits for that, so the dialer is
+ * freed after it. */
 static void dial_bury(struct reap_item *item)
 {
     struct dial *dial = (struct dial *)item;
     nng_stream_dialer_close(dial->dialer);
     nng_aio_stop(dial->aio);
-    nng_stream_dialer_free(dial->dialer);
     nng_aio_free(dial->aio);
+    nng_stream_dialer_free(dial->dialer);
     free(dial);
 }
 

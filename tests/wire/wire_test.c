@@ -468,6 +468,8 @@ static void test_dial_dead_port_2000_times_ends_each_once(void **state)
     char address[32];
     snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(bound.sin_port));
     dials_fail(bytes_string(address), 1000, 2000, 50); /* bound, but nobody listens */
+    for (size_t i = 0; i < 10; i++) /* refused while the time is up */
+        dials_fail(bytes_string(address), 1, 1000, 1000);
     close(fd);
 }
 
