@@ -11,8 +11,7 @@ enum {
     LOAD_ROWS_MAX = 512,
     LOAD_BYTES_MAX = 1 << 20,  /* of one part, unless one row is larger */
     PARTS_BYTES_MAX = 2 << 20, /* after which no further part is begun */
-    RUN_STEPS_MAX = 2,         /* that come with the header of a run, the newest */
-    RUN_VALUES_MAX = 8,
+    RUN_VALUES_MAX = 8,        /* that come with the header of a run, the first */
     RUN_BYTES_MAX = 64 << 10,
 };
 
@@ -264,11 +263,9 @@ static bool add_part(struct job *job, enum row_table table, const struct row *ro
     return true;
 }
 
-/* Some of the run's rows of a table; without memory for them they are loaded when they are missed.
- */
-static enum pawl_error load_of_run(const struct rows_port *rows, struct rows_snapshot *snapshot,
-                                   struct job *job, enum row_table table, struct bytes run,
-                                   bool is_backward, size_t row_max)
+/* Some of a run's values; without memory for them they are loaded when they are missed. */
+static enum pawl_error load_values(const struct rows_port *rows, struct rows_snapshot *snapshot,
+                                   struct job *job, struct bytes run)
 {
     struct row found[RUN_VALUES_MAX];
     size_t count, bytes = 0;
@@ -278,11 +275,11 @@ static enum pawl_error load_of_run(const struct rows_port *rows, struct rows_sna
     memcpy(after, run.data, run.size);
     for (size_t i = run.size; i > 0 && ++after[i - 1] == 0; i--)
         continue;
-    TRY(rows->scan(rows->self, snapshot, table, run, bytes_of(after, run.size), is_backward,
-                   row_max, found, &count));
+    TRY(rows->scan(rows->self, snapshot, TABLE_VALUE, run, bytes_of(after, run.size), false,
+                   RUN_VALUES_MAX, found, &count));
     for (size_t i = 0; i < count; i++) {
         bytes += found[i].value.size;
-        if (bytes > RUN_BYTES_MAX || !add_part(job, table, &found[i]))
+        if (bytes > RUN_BYTES_MAX || !add_part(job, TABLE_VALUE, &found[i]))
             return PAWL_OK;
     }
     return PAWL_OK;
@@ -294,9 +291,7 @@ static enum pawl_error load_with_run(const struct rows_port *rows, struct rows_s
     if (header->missing.table != TABLE_INSTANCE || header->missing.is_range ||
         header->row_count == 0)
         return PAWL_OK;
-    const struct bytes run = header->missing.begin;
-    TRY(load_of_run(rows, snapshot, job, TABLE_STEP, run, true, RUN_STEPS_MAX));
-    return load_of_run(rows, snapshot, job, TABLE_VALUE, run, false, RUN_VALUES_MAX);
+    return load_values(rows, snapshot, job, header->missing.begin);
 }
 
 static size_t part_bytes(const struct load_part *part)
