@@ -44,11 +44,12 @@ struct reading {
     struct reading *watch_next, *watch_previous; /* of its connection, while it watches */
     struct origin origin;
     enum request_kind kind;
-    struct buffer body;
     uint64_t round;
     uint64_t index;   /* what must be applied, and seen by a query */
     bool is_settled;  /* the window has nothing that the query would see */
     struct id128 run; /* RESULT: the run it waits for */
+    size_t body_bytes;
+    uint8_t body[];
 };
 
 struct reading_queue {

@@ -16,8 +16,12 @@ static const struct bytes none = {NULL, 0};
 static void reading_free(struct partition *partition, struct reading *reading)
 {
     partition->reading_count--;
-    buffer_done(&reading->body);
     free(reading);
+}
+
+static struct bytes body_of(const struct reading *reading)
+{
+    return bytes_of(reading->body, reading->body_bytes);
 }
 
 static void append_to(struct reading_queue *queue, struct reading *reading)
@@ -63,20 +67,19 @@ void reads_take(struct partition *partition, enum request_kind kind, struct byte
                 struct origin origin)
 {
     const bool is_full = partition->reading_count - partition->watching_count >= READS_WAITING_MAX;
-    struct reading *reading = is_full ? NULL : calloc(1, sizeof *reading);
+    struct reading *reading = is_full ? NULL : malloc(sizeof *reading + body.size);
     if (reading == NULL) {
         clients_respond(partition->replica, origin, is_full ? PAWL_E_BUSY : PAWL_E_NO_MEMORY, none,
                         none, 0);
         return;
     }
-    *reading =
-        (struct reading){.origin = origin, .kind = kind, .round = partition->started_round + 1};
+    *reading = (struct reading){.origin = origin,
+                                .kind = kind,
+                                .round = partition->started_round + 1,
+                                .body_bytes = body.size};
+    if (body.size > 0)
+        memcpy(reading->body, body.data, body.size);
     partition->reading_count++;
-    buffer_append(&reading->body, body.data, body.size);
-    if (reading->body.is_failed) {
-        refuse(partition, reading, PAWL_E_NO_MEMORY);
-        return;
-    }
     if (NODE_MUTANT(READ_WITHOUT_ROUND))
         reading->round = 0;
     append_to(&partition->readings, reading);
@@ -121,7 +124,7 @@ static bool lend_window(const struct partition *partition, struct job *job,
 /* The reading goes with it. False: no memory; nothing happened. */
 static bool submit_query(struct partition *partition, struct reading *reading)
 {
-    const struct bytes body = buffer_bytes(&reading->body);
+    const struct bytes body = body_of(reading);
     struct job *job = job_new(JOB_QUERY, partition->number);
     if (job == NULL)
         return false;
@@ -285,9 +288,8 @@ static size_t answer_from_memory(struct partition *partition, struct reading *re
     struct pawl_diag diag = {0};
     struct id128 run = {0};
     arena_reset(&replica->scratch);
-    enum pawl_error error =
-        wf_query(partition->engine, &view, reading->kind, buffer_bytes(&reading->body),
-                 &replica->scratch, &answer, &run, &diag);
+    enum pawl_error error = wf_query(partition->engine, &view, reading->kind, body_of(reading),
+                                     &replica->scratch, &answer, &run, &diag);
     reading->is_settled = error == PAWL_E_NOT_LOADED && is_run_settled(partition, &reader);
     if (error == PAWL_E_NOT_LOADED)
         go_to_snapshot(partition, reading, index);
