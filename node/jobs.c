@@ -243,7 +243,7 @@ static enum pawl_error load_range(const struct rows_port *rows, struct rows_snap
 
 /* ---- what comes with the header of a run ---- */
 
-static bool add_part(struct job *job, enum row_table table, const struct row *row)
+static bool add_value(struct job *job, const struct row *row)
 {
     if (job->load.part_count == job->load.part_capacity) {
         const size_t capacity = job->load.part_capacity * 2;
@@ -254,7 +254,7 @@ static bool add_part(struct job *job, enum row_table table, const struct row *ro
         job->load.parts = grown;
         job->load.part_capacity = capacity;
     }
-    struct load_part part = {.missing = {.table = table}};
+    struct load_part part = {.missing = {.table = TABLE_VALUE}};
     if (copy_rows(&job->arena, row, 1, &part.rows) != PAWL_OK)
         return false;
     part.row_count = 1;
@@ -279,7 +279,7 @@ static enum pawl_error load_values(const struct rows_port *rows, struct rows_sna
                    RUN_VALUES_MAX, found, &count));
     for (size_t i = 0; i < count; i++) {
         bytes += found[i].value.size;
-        if (bytes > RUN_BYTES_MAX || !add_part(job, TABLE_VALUE, &found[i]))
+        if (bytes > RUN_BYTES_MAX || !add_value(job, &found[i]))
             return PAWL_OK;
     }
     return PAWL_OK;
